@@ -1,0 +1,1 @@
+//! The one crate that names bincode: frames and records, size-limited and checksummed.

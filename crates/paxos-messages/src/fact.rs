@@ -1,0 +1,86 @@
+//! What a judge hears: the part of a run that the proofs of Paxos talk about.
+//!
+//! Messages differ between variants; what they mean for safety does not. A protocol translates its own words into
+//! [`Fact`]s, and one file of invariants, one trace format and one history judge them all.
+
+use alloc::vec::Vec;
+
+use paxos_process::{NodeSet, Process, Value};
+
+use crate::{Ballot, Phase, Slot, Vote};
+
+/// One event of Lamport's specification, said or learned by one node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fact<V> {
+    /// Phase 1a: a proposer opens a ballot.
+    Opened {
+        /// The ballot it opens.
+        ballot: Ballot,
+    },
+    /// Phase 1b: an acceptor promises, and reports its votes.
+    Promised {
+        /// The ballot it promises.
+        ballot: Ballot,
+        /// Its highest vote in each slot asked about.
+        votes: Vec<(Slot, Vote<V>)>,
+    },
+    /// Phase 2a: an elected proposer proposes.
+    Proposed {
+        /// The slot it proposes for.
+        slot: Slot,
+        /// The ballot it was elected in.
+        ballot: Ballot,
+        /// The value it found safe.
+        value: V,
+        /// The acceptors whose promises elected it.
+        quorum: NodeSet,
+    },
+    /// Phase 2b: an acceptor votes.
+    Voted {
+        /// The slot it votes in.
+        slot: Slot,
+        /// Its vote.
+        vote: Vote<V>,
+    },
+    /// A learner considers a value chosen.
+    Learned {
+        /// The slot it was chosen in.
+        slot: Slot,
+        /// The value.
+        value: V,
+    },
+}
+
+/// What an acceptor remembers: everything its safety depends on.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Memory<V> {
+    /// The highest ballot promised, by a promise or by a vote.
+    pub promised: Option<Ballot>,
+    /// The highest vote in each slot.
+    pub votes: Vec<(Slot, Vote<V>)>,
+}
+
+/// A process that can be judged: it says which of its words are which [`Fact`]s.
+///
+/// These are readings of what is already there. A judge that had to ask the protocol how it feels would believe
+/// its mistakes.
+pub trait Observed: Process {
+    /// What is decided.
+    type Decree: Value;
+
+    /// The fact that sending `message` establishes, right after the step that sent it; `None` for words that carry
+    /// none, such as refusals.
+    fn said(&self, message: &Self::Message) -> Option<Fact<Self::Decree>>;
+
+    /// The fact that `output` tells the application, if it tells one.
+    fn told(&self, output: &Self::Output) -> Option<Fact<Self::Decree>>;
+
+    /// The value that `request` asks to propose, if it asks for that.
+    fn wanted(request: &Self::Request) -> Option<&Self::Decree>;
+
+    /// What this process would still know after a crash, were all its records stable.
+    fn memory(&self) -> Memory<Self::Decree>;
+
+    /// The phase that `message` belongs to: every trace is labelled by it.
+    fn phase(message: &Self::Message) -> Phase;
+}

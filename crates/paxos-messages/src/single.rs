@@ -1,0 +1,202 @@
+//! The vocabulary of deciding a single value.
+
+use core::fmt;
+
+use crate::{Ballot, Phase, Vote};
+
+/// What proposers, acceptors and learners say to each other about one decision.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Message<V> {
+    /// Phase 1a, proposer → acceptors: "promise me this ballot, and tell me what you have voted for."
+    Prepare {
+        /// The ballot the proposer wants to be elected in.
+        ballot: Ballot,
+    },
+    /// Phase 1b, acceptor → proposer: "I will vote in no lower ballot, and this is my highest vote."
+    Promise {
+        /// The ballot promised, as in the `Prepare` it answers.
+        ballot: Ballot,
+        /// The acceptor's vote of the highest ballot, if it has ever voted.
+        accepted: Option<Vote<V>>,
+    },
+    /// Phase 2a, proposer → acceptors: "vote for this value in this ballot."
+    Accept {
+        /// The ballot the proposer was elected in.
+        ballot: Ballot,
+        /// The only value that this ballot will ever see.
+        value: V,
+    },
+    /// Phase 2b, acceptor → the proposer, as the distinguished learner of its ballot: "I have voted for this."
+    Accepted {
+        /// The ballot voted in.
+        ballot: Ballot,
+        /// The value voted for.
+        value: V,
+    },
+    /// Acceptor → proposer: "no, I have promised a higher ballot." An optimisation, it promises nothing
+    /// (*Paxos Made Simple*, §2.5): the proposer learns which ballot to outbid.
+    Refused {
+        /// The ballot refused, as in the question it answers.
+        ballot: Ballot,
+        /// The higher ballot that the acceptor has promised.
+        promised: Ballot,
+        /// The phase of this answer: [`Phase::Elect`] refuses a `Prepare`, [`Phase::Decide`] an `Accept`.
+        phase: Phase,
+    },
+    /// Confirmation, learner → other learners: "this value is chosen."
+    Learn {
+        /// The chosen value.
+        value: V,
+    },
+}
+
+impl<V> Message<V> {
+    /// The phase that this message belongs to.
+    pub const fn phase(&self) -> Phase {
+        match self {
+            Self::Prepare { .. } | Self::Promise { .. } => Phase::Elect,
+            Self::Accept { .. } => Phase::Propose,
+            Self::Accepted { .. } => Phase::Decide,
+            Self::Refused { phase, .. } => *phase,
+            Self::Learn { .. } => Phase::Learn,
+        }
+    }
+}
+
+/// Shown as `Prepare b1.1`, `Promise b1.2 voted a in b1.1`, `Accept b1.1 a`, `Refused b1.1 for b1.2`.
+impl<V: fmt::Display> fmt::Display for Message<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Prepare { ballot } => write!(f, "Prepare {ballot}"),
+            Self::Promise { ballot, accepted: None } => write!(f, "Promise {ballot}"),
+            Self::Promise { ballot, accepted: Some(vote) } => {
+                write!(f, "Promise {ballot} voted {} in {}", vote.value, vote.ballot)
+            }
+            Self::Accept { ballot, value } => write!(f, "Accept {ballot} {value}"),
+            Self::Accepted { ballot, value } => write!(f, "Accepted {ballot} {value}"),
+            Self::Refused { ballot, promised, .. } => write!(f, "Refused {ballot} for {promised}"),
+            Self::Learn { value } => write!(f, "Learn {value}"),
+        }
+    }
+}
+
+/// What must survive a crash.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Record<V> {
+    /// A proposer has opened this ballot and must never open it again.
+    Round(Ballot),
+    /// An acceptor has promised this ballot.
+    Promised(Ballot),
+    /// An acceptor has voted, and thereby promised the ballot of the vote.
+    Accepted(Vote<V>),
+}
+
+impl<V: fmt::Display> fmt::Display for Record<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Round(ballot) => write!(f, "Round {ballot}"),
+            Self::Promised(ballot) => write!(f, "Promised {ballot}"),
+            Self::Accepted(Vote { ballot, value }) => write!(f, "Accepted {ballot} {value}"),
+        }
+    }
+}
+
+/// The alarms of deciding one value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Timer {
+    /// No decision yet: open a higher ballot. Restarted by a refusal. Its length is random, in the driver, so that
+    /// duelling proposers fall out of step: that is the back-off.
+    Retry,
+}
+
+impl fmt::Display for Timer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Retry => f.write_str("Retry"),
+        }
+    }
+}
+
+/// What an application asks of a node.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Request<V> {
+    /// Have a value chosen: this one, or the one that already was.
+    Propose(V),
+    /// Find out whether a value has been chosen, without proposing one of my own (*Paxos Made Simple*, §2.3).
+    Learn,
+}
+
+impl<V: fmt::Display> fmt::Display for Request<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Propose(value) => write!(f, "propose {value}"),
+            Self::Learn => f.write_str("learn"),
+        }
+    }
+}
+
+/// What a node tells its application.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub enum Output<V> {
+    /// This value is chosen. Said once by a node in its life, and again to each request after that.
+    Learned(V),
+    /// The answer to [`Request::Learn`] when a phase-1 quorum has not voted: nothing was chosen in any ballot below
+    /// this one, and nothing can be any more.
+    NothingChosen {
+        /// The ballot in which the quorum was asked.
+        below: Ballot,
+    },
+}
+
+impl<V: fmt::Display> fmt::Display for Output<V> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Learned(value) => write!(f, "learned {value}"),
+            Self::NothingChosen { below } => write!(f, "nothing is chosen below {below}"),
+        }
+    }
+}
+
+/// An event for a role or replica that decides one value.
+pub type Event<V> = paxos_process::Event<Message<V>, Timer, Request<V>>;
+
+/// The effects of a role or replica that decides one value.
+pub type Effects<V> = paxos_process::Effects<Message<V>, Record<V>, Timer, Output<V>>;
+
+#[cfg(test)]
+mod tests {
+    use alloc::{format, string::ToString};
+
+    use paxos_process::NodeId;
+
+    use super::*;
+
+    const LOW: Ballot = Ballot { round: 1, node: NodeId(1) };
+    const HIGH: Ballot = Ballot { round: 1, node: NodeId(2) };
+
+    #[test]
+    fn every_message_has_its_phase_and_its_line() {
+        let check = |message: Message<char>, phase: Phase, line: &str| {
+            assert_eq!((message.phase(), message.to_string().as_str()), (phase, line));
+        };
+        check(Message::Prepare { ballot: LOW }, Phase::Elect, "Prepare b1.1");
+        check(Message::Promise { ballot: LOW, accepted: None }, Phase::Elect, "Promise b1.1");
+        check(
+            Message::Promise { ballot: HIGH, accepted: Some(Vote { ballot: LOW, value: 'a' }) },
+            Phase::Elect,
+            "Promise b1.2 voted a in b1.1",
+        );
+        check(Message::Accept { ballot: LOW, value: 'a' }, Phase::Propose, "Accept b1.1 a");
+        check(Message::Accepted { ballot: LOW, value: 'a' }, Phase::Decide, "Accepted b1.1 a");
+        let refused = |phase| Message::Refused { ballot: LOW, promised: HIGH, phase };
+        check(refused(Phase::Elect), Phase::Elect, "Refused b1.1 for b1.2");
+        check(refused(Phase::Decide), Phase::Decide, "Refused b1.1 for b1.2");
+        check(Message::Learn { value: 'a' }, Phase::Learn, "Learn a");
+        assert_eq!(format!("{:>8}", Phase::Elect), "   elect");
+    }
+}

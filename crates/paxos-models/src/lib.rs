@@ -1,0 +1,1 @@
+//! What is checked: named scenarios of Basic Paxos, and the roles under Lamport's own abstraction.

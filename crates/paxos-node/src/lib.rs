@@ -1,0 +1,1 @@
+//! Runs any process for real: the drive loop on a thread, tokio sockets, a clock table.
