@@ -1,1 +1,31 @@
-//! A breadth-first model checker over the world of paxos-sim, meant to be read.
+//! A model checker, meant to be read: breadth-first search over the worlds of `paxos-sim`.
+//!
+//! It starts from a world, lets everything happen next that [`Bounds`] allow, and goes on until there is nothing new.
+//! If an invariant fails on the way, the path to it is a *shortest* one, because the search is breadth-first: no run
+//! with fewer choices fails. If none fails and the search has come to its end, the invariants hold in every run
+//! within the bounds. That is a proof, for these bounds and this code, and for nothing else.
+//!
+//! ```
+//! use paxos_basic::Replica;
+//! use paxos_check::{Limits, Verdict, check};
+//! use paxos_messages::single::Request;
+//! use paxos_process::{NodeId, NodeSet};
+//! use paxos_quorums::Quorums;
+//! use paxos_sim::{Bounds, Setting, World};
+//!
+//! let quorums = Quorums::majority(NodeSet::first(2))?;
+//! let world = World::new(Setting::new(quorums), |id| Replica::new(id, quorums));
+//! let bounds = Bounds::requests(vec![(NodeId(1), Request::Propose('a')), (NodeId(2), Request::Propose('b'))]);
+//! let report = check(&world, &bounds, &Limits::default(), |_| {});
+//! assert_eq!(report.verdict, Verdict::Holds);
+//! # Ok::<(), paxos_quorums::QuorumError>(())
+//! ```
+
+mod search;
+#[cfg(feature = "stateright")]
+mod stateright;
+
+pub use paxos_sim::Bounds;
+pub use search::{Limits, Progress, Report, Verdict, check};
+#[cfg(feature = "stateright")]
+pub use stateright::WorldModel;

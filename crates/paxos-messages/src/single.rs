@@ -1,6 +1,7 @@
 //! The vocabulary of deciding a single value.
 
-use core::fmt;
+use alloc::{format, string::String};
+use core::{fmt, str::FromStr};
 
 use crate::{Ballot, Phase, Vote};
 
@@ -139,6 +140,21 @@ impl<V: fmt::Display> fmt::Display for Request<V> {
     }
 }
 
+/// Read from `propose VALUE` or `learn`.
+impl<V: FromStr<Err: fmt::Display>> FromStr for Request<V> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.trim().split_once(' ') {
+            Some(("propose", value)) => {
+                value.trim().parse().map(Self::Propose).map_err(|error| format!("{value:?}: {error}"))
+            }
+            None if text.trim() == "learn" => Ok(Self::Learn),
+            _ => Err(format!("{text:?} is no request; requests are `propose VALUE` and `learn`")),
+        }
+    }
+}
+
 /// What a node tells its application.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -170,7 +186,7 @@ pub type Effects<V> = paxos_process::Effects<Message<V>, Record<V>, Timer, Outpu
 
 #[cfg(test)]
 mod tests {
-    use alloc::{format, string::ToString};
+    use alloc::string::ToString;
 
     use paxos_process::NodeId;
 
@@ -198,5 +214,15 @@ mod tests {
         check(refused(Phase::Decide), Phase::Decide, "Refused b1.1 for b1.2");
         check(Message::Learn { value: 'a' }, Phase::Learn, "Learn a");
         assert_eq!(format!("{:>8}", Phase::Elect), "   elect");
+    }
+
+    #[test]
+    fn requests_are_read_as_they_are_written() {
+        for request in [Request::Propose('a'), Request::Learn] {
+            assert_eq!(request.to_string().parse(), Ok(request));
+        }
+        for wrong in ["", "propose", "propose ab", "learn a", "buy a"] {
+            assert!(wrong.parse::<Request<char>>().is_err(), "{wrong:?}");
+        }
     }
 }

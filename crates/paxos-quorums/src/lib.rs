@@ -128,6 +128,24 @@ impl Quorums {
         }
     }
 
+    /// How many promises and how many votes are enough, where it is a matter of counting.
+    #[must_use]
+    pub const fn counts(&self) -> Option<(u8, u8)> {
+        match self.family {
+            Family::Counts { phase1, phase2 } => Some((phase1, phase2)),
+            Family::Grid { .. } => None,
+        }
+    }
+
+    /// The columns of a grid.
+    #[must_use]
+    pub const fn columns(&self) -> Option<u8> {
+        match self.family {
+            Family::Counts { .. } => None,
+            Family::Grid { columns } => Some(columns),
+        }
+    }
+
     const fn count(&self, nodes: NodeSet) -> u8 {
         nodes.intersection(self.members).len() as u8
     }

@@ -1,0 +1,27 @@
+//! Everything that can happen next.
+
+use paxos_process::{NodeId, Process};
+
+/// One thing that can happen to a world. `usize` is a position in the sorted [network](crate::World::network).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Choice<T, Q> {
+    /// The message arrives.
+    Deliver(usize),
+    /// The message arrives, and a copy stays in flight.
+    Duplicate(usize),
+    /// The message is lost.
+    Drop(usize),
+    /// A timer that is set goes off.
+    Fire(NodeId, T),
+    /// The application of a node asks for something.
+    Request(NodeId, Q),
+    /// The disk of a node has all records written so far; the votes that waited for them leave.
+    Sync(NodeId),
+    /// A node stops. Records not synced, votes held back, timers and all of its memory are gone.
+    Crash(NodeId),
+    /// A crashed node replays its disk and starts.
+    Restart(NodeId),
+}
+
+/// The choices of a process.
+pub type ChoiceOf<P> = Choice<<P as Process>::Timer, <P as Process>::Request>;

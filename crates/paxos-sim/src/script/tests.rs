@@ -1,0 +1,42 @@
+//! Scripts that cannot be read say which line and why.
+
+use super::*;
+
+fn error(text: &str) -> String {
+    Script::parse(text).expect_err("a script that cannot be read").to_string()
+}
+
+#[test]
+fn bad_scripts_say_where_and_why() {
+    for (text, expected) in [
+        ("", "a script begins with its protocol"),
+        ("protocol basic\n", "how large its cluster is"),
+        ("protocol basic\nnodes 0\n", "line 2: a cluster has 1 to 63 nodes"),
+        ("protocol basic\nnodes 64\n", "line 2: a cluster has 1 to 63 nodes"),
+        ("protocol basic\nnodes many\n", "line 2: \"many\" is not a number"),
+        ("protocol basic\nnodes 4\nquorums flexible 2 2\n", "must add up to more than 4"),
+        ("protocol basic\nnodes 3\nquorums of-one\n", "quorums are `majority`"),
+        ("protocol basic\nnodes 3\nfly n1\n", "line 3: `fly` and what follows is no command"),
+        ("protocol basic\nnodes 3\ncrash 1\n", "line 3: \"1\" is no node"),
+        ("protocol basic\nnodes 3\ncrash n99\n", "line 3: node 99 is out of range"),
+        ("protocol basic\nnodes 3\ndrop\n", "line 3: which message?"),
+        ("protocol basic\nnodes 3\ndisk maybe\n", "line 3: \"maybe\" should be `at-once` or `manual`"),
+        ("protocol basic\nnodes 3\nexpect Peace\n", "line 3: no invariant is called \"Peace\""),
+        ("protocol\nnodes 3\n", "line 1: `protocol` takes one word"),
+    ] {
+        let found = error(text);
+        assert!(found.contains(expected), "{text:?} says {found:?}, not {expected:?}");
+    }
+}
+
+#[test]
+fn a_huge_script_is_refused_before_it_is_read() {
+    assert!(error(&"#".repeat(2 << 20)).contains("at most"));
+}
+
+#[test]
+fn values_may_hold_spaces() {
+    let script = Script::parse("protocol basic\nnodes 1\nrequest n1 propose two words\n").unwrap();
+    let command = script.lines[2].command.clone();
+    assert_eq!(command, Some(Command::Request(NodeId(1), "propose two words".to_owned())));
+}

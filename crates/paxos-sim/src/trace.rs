@@ -1,0 +1,134 @@
+//! Traces in the format `paxos-trace/1`: JSON Lines that an outside validator can hold against Lamport's
+//! specification.
+//!
+//! The first line names the format, the acceptors and the *stride*, a number above every proposer's index, by which a
+//! ballot `[round, proposer]` becomes one integer. Each line after it is one event:
+//!
+//! | `ev` | fields | written when |
+//! |---|---|---|
+//! | `1a` | `bal`, `from` | a proposer opens a ballot |
+//! | `1b` | `bal`, `from`, `votes` | a promise is durable and leaves |
+//! | `2a` | `bal`, `slot`, `val`, `q` | a proposer has picked the value; `q` are the promises it used |
+//! | `2b` | `bal`, `slot`, `val` | a vote is durable and leaves |
+//! | `chosen` | `slot`, `val` | a learner first considers the slot chosen |
+//! | `restart` | `promised`, `from`, `votes` | an acceptor has found this on its disk |
+//!
+//! All have `node` and `run`: many runs fit in one file. An identical repetition says `"dup":true`. There is no null;
+//! no ballot is `[]`. Refusals and confirmations promise nothing and are not written.
+
+use std::{
+    collections::BTreeSet,
+    fmt::Display,
+    io::{self, Write},
+};
+
+use paxos_messages::{Ballot, Fact, Observed, Slot, Vote};
+use paxos_process::{NodeId, NodeSet};
+use serde_json::{Value as Json, json};
+
+use crate::{Happening, Watch};
+
+/// Writes a trace while a run happens.
+#[derive(Debug)]
+pub struct Trace<W> {
+    out: W,
+    run: u64,
+    /// What has been written in this run: an event that comes again is a repetition.
+    written: BTreeSet<String>,
+    error: Option<io::Error>,
+}
+
+impl<W: Write> Trace<W> {
+    /// Starts a trace of a cluster of `members`, whose quorums are majorities.
+    pub fn new(out: W, members: NodeSet) -> Self {
+        let stride = members.iter().map(|node| u32::from(node.0) + 1).max().unwrap_or(1);
+        let mut trace = Self { out, run: 0, written: BTreeSet::new(), error: None };
+        trace.write(&json!({"ev": "meta", "format": "paxos-trace/1", "acceptors": names(members), "stride": stride}));
+        trace
+    }
+
+    /// Goes on with another run.
+    pub fn begin(&mut self, run: u64) {
+        self.run = run;
+        self.written.clear();
+    }
+
+    /// Ends the trace.
+    ///
+    /// # Errors
+    ///
+    /// The first error that writing met.
+    pub fn finish(mut self) -> io::Result<W> {
+        match self.error.take() {
+            Some(error) => Err(error),
+            None => self.out.flush().map(|()| self.out),
+        }
+    }
+
+    fn event(&mut self, node: NodeId, mut event: Json) {
+        event["node"] = json!(node.to_string());
+        event["run"] = json!(self.run);
+        let again = event["ev"] != "restart" && !self.written.insert(event.to_string());
+        match (again, event["ev"].as_str()) {
+            (true, Some("chosen")) => {} // a learner that restarted and found out again: not the first time
+            (true, _) => {
+                event["dup"] = json!(true);
+                self.write(&event);
+            }
+            (false, _) => self.write(&event),
+        }
+    }
+
+    fn write(&mut self, line: &Json) {
+        if self.error.is_none() {
+            self.error = writeln!(self.out, "{line}").err();
+        }
+    }
+}
+
+impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
+    fn see(&mut self, happening: Happening<'_, P>) {
+        match happening {
+            Happening::Fact(node, fact) => self.event(node, fact_line(fact)),
+            Happening::Restarted(node, memory) => {
+                let promised = memory.promised.map_or_else(|| json!([]), ballot);
+                self.event(
+                    node,
+                    json!({"ev": "restart", "promised": promised, "from": 0, "votes": votes(&memory.votes)}),
+                );
+            }
+            _ => {}
+        }
+    }
+}
+
+fn fact_line<V: Display>(fact: &Fact<V>) -> Json {
+    match fact {
+        Fact::Opened { ballot: bal } => json!({"ev": "1a", "bal": ballot(*bal), "from": 0}),
+        Fact::Promised { ballot: bal, votes: cast } => {
+            json!({"ev": "1b", "bal": ballot(*bal), "from": 0, "votes": votes(cast)})
+        }
+        Fact::Proposed { slot, ballot: bal, value, quorum } => json!({
+            "ev": "2a", "bal": ballot(*bal), "slot": slot.0, "val": value.to_string(), "q": names(*quorum)
+        }),
+        Fact::Voted { slot, vote } => {
+            json!({"ev": "2b", "bal": ballot(vote.ballot), "slot": slot.0, "val": vote.value.to_string()})
+        }
+        Fact::Learned { slot, value } => json!({"ev": "chosen", "slot": slot.0, "val": value.to_string()}),
+    }
+}
+
+fn ballot(ballot: Ballot) -> Json {
+    json!([ballot.round, ballot.node.0])
+}
+
+fn votes<V: Display>(votes: &[(Slot, Vote<V>)]) -> Json {
+    votes
+        .iter()
+        .map(|(slot, vote)| json!({"slot": slot.0, "bal": ballot(vote.ballot), "val": vote.value.to_string()}))
+        .collect()
+}
+
+fn names(nodes: NodeSet) -> Vec<String> {
+    nodes.iter().map(|node| node.to_string()).collect()
+}

@@ -1,0 +1,58 @@
+//! What can be seen of a run while it happens: scripts print it, traces write it, diagrams draw it.
+
+use paxos_messages::{Fact, Memory, Observed};
+use paxos_process::NodeId;
+
+/// A message in flight. Ordered, so that the network can be kept sorted: its order is a choice, not a fact.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Packet<M> {
+    /// Who sent it.
+    pub from: NodeId,
+    /// Where it goes.
+    pub to: NodeId,
+    /// What it says.
+    pub message: M,
+}
+
+/// Something that a choice made happen, told as it happens to whoever watches.
+#[derive(Debug)]
+pub enum Happening<'a, P: Observed> {
+    /// A message has left for the network.
+    Sent(&'a Packet<P::Message>),
+    /// A message has arrived.
+    Delivered(&'a Packet<P::Message>),
+    /// A message is lost.
+    Dropped(&'a Packet<P::Message>),
+    /// The application of a node has asked.
+    Asked(NodeId, &'a P::Request),
+    /// A timer has gone off.
+    Fired(NodeId, P::Timer),
+    /// A record is written; it is stable when the node syncs.
+    Wrote(NodeId, &'a P::Record),
+    /// All records of a node are stable.
+    Synced(NodeId),
+    /// A node tells its application.
+    Told(NodeId, &'a P::Output),
+    /// A node has stopped and forgotten so many unsynced records.
+    Crashed(NodeId, usize),
+    /// A node is back and remembers this.
+    Restarted(NodeId, &'a Memory<P::Decree>),
+    /// A fact is established: in `Sent` or `Told` order, when it is durable.
+    Fact(NodeId, &'a Fact<P::Decree>),
+}
+
+/// Whoever wants to see what happens. `()` watches nothing and costs nothing.
+pub trait Watch<P: Observed> {
+    /// Something has happened.
+    fn see(&mut self, happening: Happening<'_, P>);
+}
+
+impl<P: Observed> Watch<P> for () {
+    fn see(&mut self, _: Happening<'_, P>) {}
+}
+
+impl<P: Observed, F: FnMut(Happening<'_, P>)> Watch<P> for F {
+    fn see(&mut self, happening: Happening<'_, P>) {
+        self(happening);
+    }
+}

@@ -1,0 +1,142 @@
+//! The driver's part of the world: what the effects of a step do to disks and network, kept in one place because
+//! `paxos-node` must do the same with real ones.
+
+use std::{collections::VecDeque, hash::Hash, sync::Arc};
+
+use paxos_messages::{Fact, Observed};
+use paxos_process::{Effects, EffectsOf, Event, EventOf, Outgoing, TimerOp};
+
+use super::{World, fingerprint};
+use crate::{Disk, Happening, History, Loopback, Packet, Watch};
+
+impl<P: Observed + Clone + Hash> World<P> {
+    /// Takes the change of one node into the sum.
+    pub(super) fn seal(&mut self, position: usize) {
+        let node = &self.nodes[position];
+        let (old, new) = (node.fingerprint, fingerprint(node));
+        self.node(position).fingerprint = new;
+        self.sum = self.sum.wrapping_sub(old).wrapping_add(new);
+    }
+
+    /// Changes the history and takes the change into the sum.
+    pub(super) fn record(&mut self, change: impl FnOnce(&mut History<P::Decree>)) {
+        let history = Arc::make_mut(&mut self.history);
+        let old = history.fingerprint;
+        change(history);
+        history.fingerprint = fingerprint(history);
+        self.sum = self.sum.wrapping_sub(old).wrapping_add(history.fingerprint);
+    }
+
+    fn put(&mut self, packet: Packet<P::Message>) {
+        self.sum = self.sum.wrapping_add(fingerprint(&packet));
+        let place = self.network.binary_search(&packet).unwrap_or_else(|place| place);
+        self.network.insert(place, packet);
+    }
+
+    pub(super) fn take(&mut self, index: usize) -> Packet<P::Message> {
+        let packet = self.network.remove(index);
+        self.sum = self.sum.wrapping_sub(fingerprint(&packet));
+        packet
+    }
+
+    pub(super) fn deliver(&mut self, packet: Packet<P::Message>, watch: &mut impl Watch<P>) -> usize {
+        let position = self.position(packet.to).expect("packets are addressed to nodes of this world");
+        watch.see(Happening::Delivered(&packet));
+        self.step(position, Event::Receive { from: packet.from, message: packet.message }, watch);
+        position
+    }
+
+    pub(super) fn sync(&mut self, position: usize, watch: &mut impl Watch<P>) {
+        let id = self.nodes[position].id;
+        let released = self.node(position).sync();
+        watch.see(Happening::Synced(id));
+        let mut to_self = VecDeque::new();
+        self.send(position, released, &mut to_self, watch);
+        self.loop_back(position, to_self, watch);
+    }
+
+    /// One step of a node, and whatever it says to itself if that arrives at once.
+    pub(super) fn step(&mut self, position: usize, event: EventOf<P>, watch: &mut impl Watch<P>) {
+        self.loop_back(position, VecDeque::from([event]), watch);
+    }
+
+    fn loop_back(&mut self, position: usize, mut events: VecDeque<EventOf<P>>, watch: &mut impl Watch<P>) {
+        let mut out = Effects::new();
+        while let Some(event) = events.pop_front() {
+            self.node(position).process.step(event, &mut out);
+            self.carry_out(position, &mut out, &mut events, watch);
+        }
+    }
+
+    /// The driver's part: asks leave, records are written, votes leave or wait, timers are set, outputs are told.
+    fn carry_out(
+        &mut self,
+        position: usize,
+        out: &mut EffectsOf<P>,
+        to_self: &mut VecDeque<EventOf<P>>,
+        watch: &mut impl Watch<P>,
+    ) {
+        let id = self.nodes[position].id;
+        self.send(position, std::mem::take(&mut out.sends), to_self, watch);
+        for output in out.outputs.drain(..) {
+            watch.see(Happening::Told(id, &output));
+            if let Some(fact) = self.nodes[position].process.told(&output) {
+                self.establish(position, fact, watch);
+            }
+        }
+        for record in out.records.drain(..) {
+            watch.see(Happening::Wrote(id, &record));
+            self.node(position).unsynced.push(record);
+        }
+        for timer in out.timers.drain(..) {
+            match timer {
+                TimerOp::Set(timer) => self.node(position).set(timer),
+                TimerOp::Cancel(timer) => self.node(position).unset(timer),
+            }
+        }
+        let votes = std::mem::take(&mut out.sends_after_sync);
+        let at_once = self.setting.disk == Disk::AtOnce;
+        if at_once && !self.nodes[position].unsynced.is_empty() {
+            self.node(position).sync();
+        }
+        // The barrier is cumulative: votes wait while any record of this node, of whichever step, is unsynced.
+        if self.nodes[position].unsynced.is_empty() {
+            self.send(position, votes, to_self, watch);
+        } else if !votes.is_empty() {
+            self.node(position).held.extend(votes);
+        }
+    }
+
+    fn send(
+        &mut self,
+        position: usize,
+        outgoing: Vec<Outgoing<P::Message>>,
+        to_self: &mut VecDeque<EventOf<P>>,
+        watch: &mut impl Watch<P>,
+    ) {
+        let from = self.nodes[position].id;
+        for Outgoing { to, message } in outgoing {
+            if let Some(fact) = self.nodes[position].process.said(&message) {
+                self.establish(position, fact, watch);
+            }
+            for to in to.intersection(self.setting.quorums.members()) {
+                let packet = Packet { from, to, message: message.clone() };
+                watch.see(Happening::Sent(&packet));
+                if to == from && self.setting.loopback == Loopback::AtOnce {
+                    watch.see(Happening::Delivered(&packet));
+                    to_self.push_back(Event::Receive { from, message: packet.message });
+                } else {
+                    self.put(packet);
+                }
+            }
+        }
+    }
+
+    fn establish(&mut self, position: usize, fact: Fact<P::Decree>, watch: &mut impl Watch<P>) {
+        let node = Arc::clone(&self.nodes[position]);
+        watch.see(Happening::Fact(node.id, &fact));
+        if !matches!(fact, Fact::Opened { .. }) {
+            self.record(|history| history.note(node.id, fact, || node.disk.memory()));
+        }
+    }
+}
