@@ -18,12 +18,14 @@ pub struct Limits {
     pub states: usize,
     /// How many bytes it may use, by its own estimate.
     pub bytes: usize,
+    /// How many choices a run may have.
+    pub depth: usize,
 }
 
 impl Default for Limits {
-    /// All invariants, 100 million states, 8 GiB.
+    /// All invariants, 100 million states, 8 GiB, runs of any length.
     fn default() -> Self {
-        Self { invariants: Invariant::ALL.to_vec(), states: 100_000_000, bytes: 8 << 30 }
+        Self { invariants: Invariant::ALL.to_vec(), states: 100_000_000, bytes: 8 << 30, depth: usize::MAX }
     }
 }
 
@@ -132,6 +134,9 @@ pub fn check<P: Observed + Clone + Eq + Hash>(
             break Verdict::Holds;
         }
         depth += 1;
+        if depth >= limits.depth {
+            break Verdict::NotExhaustive;
+        }
         std::mem::swap(&mut frontier, &mut next);
     };
     let progress = search.progress(depth, next.len(), 0);

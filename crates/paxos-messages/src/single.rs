@@ -3,7 +3,9 @@
 use alloc::{format, string::String};
 use core::{fmt, str::FromStr};
 
-use crate::{Ballot, Phase, Vote};
+use paxos_process::NodeSet;
+
+use crate::{Ballot, Fact, Phase, Slot, Vote};
 
 /// What proposers, acceptors and learners say to each other about one decision.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,6 +64,24 @@ impl<V> Message<V> {
             Self::Refused { phase, .. } => *phase,
             Self::Learn { .. } => Phase::Learn,
         }
+    }
+
+    /// The fact that sending this message establishes. `quorum` are the acceptors whose promises the sender's
+    /// proposer has: a proposal is founded on them.
+    pub fn fact(&self, quorum: NodeSet) -> Option<Fact<V>>
+    where
+        V: Clone,
+    {
+        let slot = Slot::ONLY;
+        Some(match self.clone() {
+            Self::Prepare { ballot } => Fact::Opened { ballot },
+            Self::Promise { ballot, accepted } => {
+                Fact::Promised { ballot, votes: accepted.into_iter().map(|vote| (slot, vote)).collect() }
+            }
+            Self::Accept { ballot, value } => Fact::Proposed { slot, ballot, value, quorum },
+            Self::Accepted { ballot, value } => Fact::Voted { slot, vote: Vote { ballot, value } },
+            Self::Refused { .. } | Self::Learn { .. } => return None,
+        })
     }
 }
 
@@ -131,6 +151,16 @@ pub enum Request<V> {
     Learn,
 }
 
+impl<V> Request<V> {
+    /// The value it asks to propose, if it asks for that.
+    pub const fn wanted(&self) -> Option<&V> {
+        match self {
+            Self::Propose(value) => Some(value),
+            Self::Learn => None,
+        }
+    }
+}
+
 impl<V: fmt::Display> fmt::Display for Request<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -167,6 +197,19 @@ pub enum Output<V> {
         /// The ballot in which the quorum was asked.
         below: Ballot,
     },
+}
+
+impl<V> Output<V> {
+    /// The fact that this tells the application, if it tells one.
+    pub fn fact(&self) -> Option<Fact<V>>
+    where
+        V: Clone,
+    {
+        match self {
+            Self::Learned(value) => Some(Fact::Learned { slot: Slot::ONLY, value: value.clone() }),
+            Self::NothingChosen { .. } => None,
+        }
+    }
 }
 
 impl<V: fmt::Display> fmt::Display for Output<V> {

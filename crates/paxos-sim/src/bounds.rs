@@ -9,6 +9,8 @@ pub struct Bounds<Q> {
     pub requests: Vec<(NodeId, Q)>,
     /// How many timers may go off.
     pub fires: u8,
+    /// At which nodes timers may go off.
+    pub may_fire: NodeSet,
     /// How many messages may arrive twice.
     pub duplicates: u8,
     /// How many messages may be dropped explicitly. A search leaves this at 0: not delivering is the same.
@@ -23,10 +25,12 @@ pub struct Bounds<Q> {
 pub(crate) type BoundsOf<P> = Bounds<<P as Process>::Request>;
 
 impl<Q> Bounds<Q> {
-    /// These requests and no fault at all.
+    /// These requests and no fault at all. Timers may go off anywhere once `fires` is raised; no node may
+    /// crash until `may_crash` names it.
     #[must_use]
     pub const fn requests(requests: Vec<(NodeId, Q)>) -> Self {
-        Self { requests, fires: 0, duplicates: 0, drops: 0, crashes: 0, may_crash: NodeSet::EMPTY }
+        let (may_fire, may_crash) = (NodeSet::first(NodeId::LIMIT - 1), NodeSet::EMPTY);
+        Self { requests, fires: 0, may_fire, duplicates: 0, drops: 0, crashes: 0, may_crash }
     }
 }
 

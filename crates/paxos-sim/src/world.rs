@@ -238,7 +238,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             if !node.unsynced.is_empty() {
                 choices.push(Choice::Sync(node.id));
             }
-            if self.spent.fires < bounds.fires {
+            if self.spent.fires < bounds.fires && bounds.may_fire.contains(node.id) {
                 choices.extend(node.timers.iter().map(|timer| Choice::Fire(node.id, *timer)));
             }
             if may_crash && bounds.may_crash.contains(node.id) {

@@ -1,0 +1,82 @@
+//! The claims: every exhaustive run that the workspace relies on.
+
+use paxos_basic::Replica;
+use paxos_check::{Limits, Progress, Report, check};
+use paxos_messages::single::{Request, Timer};
+use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
+use paxos_sim::{Bounds, Choice, Disk, Loopback, Setting, World};
+
+/// A run of Basic Paxos, as choices.
+pub type Found = Report<Choice<Timer, Request<char>>>;
+
+/// An exhaustive run and what must come out.
+#[derive(Clone, Debug)]
+pub struct Claim {
+    /// What is explored, in words.
+    pub what: &'static str,
+    /// The world.
+    pub setting: Setting,
+    /// What may happen in it.
+    pub bounds: Bounds<Request<char>>,
+    /// How many distinct states there must be.
+    pub states: usize,
+    /// Whether it is small enough for every run of the tests. The others are run by `cargo paxos check claims`.
+    pub quick: bool,
+}
+
+impl Claim {
+    /// Runs it.
+    #[must_use]
+    pub fn check(&self, tell: impl FnMut(&Progress)) -> Found {
+        let quorums = self.setting.quorums;
+        let world = World::new(self.setting, |id| Replica::new(id, quorums));
+        check(&world, &self.bounds, &Limits::default(), tell)
+    }
+}
+
+/// Node 1 wants `a`, node 2 wants `b`, and so on; nothing fails.
+#[must_use]
+pub fn rivals(proposers: u8) -> Bounds<Request<char>> {
+    let request = |id| (NodeId(id), Request::Propose(char::from(b'a' + id - 1)));
+    Bounds::requests((1..=proposers.min(26)).map(request).collect())
+}
+
+/// All claims, smallest first.
+///
+/// # Panics
+///
+/// Never: the quorums written here intersect.
+#[must_use]
+pub fn all() -> Vec<Claim> {
+    let majority = |nodes| Quorums::majority(NodeSet::first(nodes)).expect("a majority");
+    let flexible = Quorums::flexible(NodeSet::first(4), 3, 2).expect("3 + 2 > 4");
+    let grid = Quorums::grid(NodeSet::first(4), 2).expect("two rows of two");
+    // Everything is a choice; or only what can matter: see `Disk` and `Loopback`.
+    let full = |quorums| Setting { disk: Disk::AtOnce, ..Setting::new(quorums) };
+    let short = |quorums| Setting { loopback: Loopback::AtOnce, ..full(quorums) };
+    let crash = || Bounds { crashes: 1, may_crash: NodeSet::first(3), ..rivals(2) };
+    let claim = |what, setting, bounds, states, quick| Claim { what, setting, bounds, states, quick };
+    vec![
+        claim("3 acceptors, 2 proposers, own messages at once", short(majority(3)), rivals(2), 69_278, true),
+        claim("3 acceptors, 2 proposers", full(majority(3)), rivals(2), 777_187, true),
+        claim(
+            "3 acceptors, 2 proposers, 1 message twice, own messages at once",
+            short(majority(3)),
+            Bounds { duplicates: 1, ..rivals(2) },
+            926_157,
+            true,
+        ),
+        claim(
+            "3 acceptors, 2 proposers, 1 crash of any, own messages at once",
+            Setting { disk: Disk::Manual, ..short(majority(3)) },
+            crash(),
+            1_780_804,
+            true,
+        ),
+        claim("4 acceptors (even), 2 proposers, own messages at once", short(majority(4)), rivals(2), 1_963_301, true),
+        claim("4 acceptors, flexible quorums 3 and 2, own messages at once", short(flexible), rivals(2), 0, false),
+        claim("4 acceptors, grid of 2 rows, own messages at once", short(grid), rivals(2), 0, false),
+        claim("3 acceptors, 2 proposers, 1 crash of any", Setting::new(majority(3)), crash(), 16_498_949, false),
+    ]
+}
