@@ -68,6 +68,7 @@ impl<V: Value> Process for Replica<V> {
     type Request = Request<V>;
     type Output = Output<V>;
 
+    // ANCHOR: routing
     fn step(&mut self, event: Event<V>, out: &mut Effects<V>) {
         match &event {
             Event::Start => {}
@@ -85,6 +86,7 @@ impl<V: Value> Process for Replica<V> {
             },
         }
     }
+    // ANCHOR_END: routing
 
     fn replay(&mut self, record: Record<V>) {
         match record {

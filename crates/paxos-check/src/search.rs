@@ -3,6 +3,10 @@
 use std::{
     collections::HashSet,
     hash::{BuildHasherDefault, Hash, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -20,12 +24,15 @@ pub struct Limits {
     pub bytes: usize,
     /// How many choices a run may have.
     pub depth: usize,
+    /// Set by somebody else, such as a person who has seen enough, it stops the search soon.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for Limits {
     /// All invariants, 100 million states, 8 GiB, runs of any length.
     fn default() -> Self {
-        Self { invariants: Invariant::ALL.to_vec(), states: 100_000_000, bytes: 8 << 30, depth: usize::MAX }
+        let invariants = Invariant::ALL.to_vec();
+        Self { invariants, states: 100_000_000, bytes: 8 << 30, depth: usize::MAX, stop: Arc::default() }
     }
 }
 
@@ -124,7 +131,8 @@ pub fn check<P: Observed + Clone + Eq + Hash>(
                     let progress = search.progress(depth + 1, next.len(), per_world(initial) * next.len());
                     most = most.max(progress.bytes);
                     tell(&progress);
-                    if progress.states >= limits.states || progress.bytes >= limits.bytes {
+                    let full = progress.states >= limits.states || progress.bytes >= limits.bytes;
+                    if full || limits.stop.load(Ordering::Relaxed) {
                         break 'search Verdict::NotExhaustive;
                     }
                 }
@@ -154,6 +162,7 @@ struct Search {
 }
 
 impl Search {
+    // ANCHOR: is_new
     /// The number of a state not seen before, reached from `parent` by its `nth` choice; `None` when it was seen.
     fn is_new<P: Observed + Clone + Hash>(&mut self, world: &World<P>, parent: usize, nth: usize) -> Option<usize> {
         self.seen.insert(world.fingerprint()).then(|| {
@@ -163,6 +172,7 @@ impl Search {
             self.steps.len() - 1
         })
     }
+    // ANCHOR_END: is_new
 
     /// The choices that first led to `state`, found by walking back to the start and then forth again.
     fn path<P: Observed + Clone + Hash>(

@@ -1,5 +1,7 @@
 //! The claims: every exhaustive run that the workspace relies on.
 
+use std::sync::{Arc, atomic::AtomicBool};
+
 use paxos_basic::Replica;
 use paxos_check::{Limits, Progress, Report, check};
 use paxos_messages::single::{Request, Timer};
@@ -26,12 +28,12 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Runs it.
+    /// Runs it, unless `stop` is set meanwhile.
     #[must_use]
-    pub fn check(&self, tell: impl FnMut(&Progress)) -> Found {
+    pub fn check(&self, stop: &Arc<AtomicBool>, tell: impl FnMut(&Progress)) -> Found {
         let quorums = self.setting.quorums;
         let world = World::new(self.setting, |id| Replica::new(id, quorums));
-        check(&world, &self.bounds, &Limits::default(), tell)
+        check(&world, &self.bounds, &Limits { stop: Arc::clone(stop), ..Limits::default() }, tell)
     }
 }
 
@@ -52,6 +54,7 @@ pub fn all() -> Vec<Claim> {
     let majority = |nodes| Quorums::majority(NodeSet::first(nodes)).expect("a majority");
     let flexible = Quorums::flexible(NodeSet::first(4), 3, 2).expect("3 + 2 > 4");
     let grid = Quorums::grid(NodeSet::first(4), 2).expect("two rows of two");
+    // ANCHOR: claims
     // Everything is a choice; or only what can matter: see `Disk` and `Loopback`.
     let full = |quorums| Setting { disk: Disk::AtOnce, ..Setting::new(quorums) };
     let short = |quorums| Setting { loopback: Loopback::AtOnce, ..full(quorums) };
@@ -79,4 +82,5 @@ pub fn all() -> Vec<Claim> {
         claim("4 acceptors, grid of 2 rows, own messages at once", short(grid), rivals(2), 0, false),
         claim("3 acceptors, 2 proposers, 1 crash of any", Setting::new(majority(3)), crash(), 16_498_949, false),
     ]
+    // ANCHOR_END: claims
 }

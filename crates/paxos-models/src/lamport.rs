@@ -84,6 +84,7 @@ impl State {
         found(next);
     }
 
+    // ANCHOR: phase_1b_and_2b
     /// "Phase1b(a)" and "Phase2b(a)": an acceptor may answer anything that was ever asked. Our own acceptor does.
     fn phase_1b_and_2b(&self, acceptor: usize, found: &mut impl FnMut(Self)) {
         for (from, message) in &self.said {
@@ -95,7 +96,9 @@ impl State {
             found(next);
         }
     }
+    // ANCHOR_END: phase_1b_and_2b
 
+    // ANCHOR: phase_2a
     /// "Phase2a(b, v)": unless the ballot has its value, any quorum's promises may give it one. Our own proposer
     /// chooses it.
     fn phase_2a(&self, ballot: Ballot, found: &mut impl FnMut(Self)) {
@@ -120,6 +123,7 @@ impl State {
             }
         }
     }
+    // ANCHOR_END: phase_2a
 }
 
 /// A proposer that has just opened `ballot` and wants `value`.

@@ -78,6 +78,7 @@ impl<V: Value> Process for Wrong<V> {
     type Request = Request<V>;
     type Output = Output<V>;
 
+    // ANCHOR: lanes
     fn step(&mut self, event: Event<V>, out: &mut Effects<V>) {
         let mut own = Effects::new();
         self.route(event, &mut own);
@@ -93,6 +94,7 @@ impl<V: Value> Process for Wrong<V> {
         out.timers.append(&mut own.timers);
         out.outputs.append(&mut own.outputs);
     }
+    // ANCHOR_END: lanes
 
     fn replay(&mut self, record: Record<V>) {
         match record {

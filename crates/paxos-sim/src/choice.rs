@@ -2,6 +2,7 @@
 
 use paxos_process::{NodeId, Process};
 
+// ANCHOR: choice
 /// One thing that can happen to a world. `usize` is a position in the sorted [network](crate::World::network).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Choice<T, Q> {
@@ -22,6 +23,7 @@ pub enum Choice<T, Q> {
     /// A crashed node replays its disk and starts.
     Restart(NodeId),
 }
+// ANCHOR_END: choice
 
 /// The choices of a process.
 pub type ChoiceOf<P> = Choice<<P as Process>::Timer, <P as Process>::Request>;

@@ -11,6 +11,7 @@ use paxos_quorums::Quorums;
 
 use crate::History;
 
+// ANCHOR: invariant
 /// A property of everything said so far.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Invariant {
@@ -30,6 +31,7 @@ pub enum Invariant {
     /// What a promise or a vote says is on the disk of its acceptor when it leaves, and after every restart.
     DurableBeforeVote,
 }
+// ANCHOR_END: invariant
 
 impl Invariant {
     /// All of them: consensus first, then the steps of its proof.
@@ -113,5 +115,107 @@ impl FromStr for Invariant {
             let names: Vec<&str> = Self::ALL.iter().map(|invariant| invariant.name()).collect();
             format!("no invariant is called {name:?}; there are {}", names.join(", "))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use paxos_messages::{Fact, Memory, Vote};
+    use paxos_process::{NodeId, NodeSet};
+
+    use super::*;
+
+    const fn ballot(round: u64) -> Ballot {
+        Ballot { round, node: NodeId(1) }
+    }
+
+    fn voted(slot: u64, round: u64, value: char) -> Fact<char> {
+        Fact::Voted { slot: Slot(slot), vote: Vote { ballot: ballot(round), value } }
+    }
+
+    fn proposed(slot: u64, round: u64, value: char) -> Fact<char> {
+        Fact::Proposed { slot: Slot(slot), ballot: ballot(round), value, quorum: NodeSet::EMPTY }
+    }
+
+    fn learned(value: char) -> Fact<char> {
+        Fact::Learned { slot: Slot(0), value }
+    }
+
+    fn promised(round: u64) -> Fact<char> {
+        Fact::Promised { ballot: ballot(round), votes: Vec::new() }
+    }
+
+    /// What fails when these facts are said by these nodes, in this order, with disks that remember everything.
+    fn failing(wanted: &str, facts: &[(u8, Fact<char>)]) -> Vec<Invariant> {
+        let mut history = History::new();
+        wanted.chars().for_each(|value| history.want(&value));
+        for (node, fact) in facts {
+            let everything = || Memory {
+                promised: Some(ballot(99)),
+                votes: (0..3).map(|slot| (Slot(slot), Vote { ballot: ballot(99), value: '?' })).collect(),
+            };
+            history.note(NodeId(*node), fact.clone(), everything);
+        }
+        failed(&history)
+    }
+
+    fn failed(history: &History<char>) -> Vec<Invariant> {
+        let quorums = Quorums::majority(NodeSet::first(3)).unwrap();
+        Invariant::ALL.into_iter().filter(|invariant| !invariant.holds(history, &quorums)).collect()
+    }
+
+    #[test]
+    fn each_fails_when_it_should_and_only_then() {
+        use Invariant::*;
+        let check = |facts: &[(u8, Fact<char>)], expected: &[Invariant]| {
+            assert_eq!(failing("ab", facts), expected, "{facts:?}");
+        };
+        let chosen = [(1, voted(0, 1, 'a')), (2, voted(0, 1, 'a'))];
+        let after = |more: &[(u8, Fact<char>)]| [chosen.as_slice(), more].concat();
+
+        check(&[], &[]);
+        check(&chosen, &[]);
+        check(&after(&[(3, learned('a'))]), &[]);
+        check(&after(&[(3, proposed(0, 2, 'a')), (1, voted(0, 2, 'a')), (3, voted(0, 2, 'a'))]), &[]);
+        check(&after(&[(1, voted(1, 2, 'b')), (2, voted(1, 2, 'b'))]), &[]); // another slot decides for itself
+        check(&after(&[(1, voted(0, 2, 'b'))]), &[]); // a vote is not a choice, and no proposal is on record
+
+        check(&after(&[(1, voted(0, 2, 'b')), (3, voted(0, 2, 'b'))]), &[Agreement]);
+        check(&[(1, voted(0, 1, 'z')), (2, voted(0, 1, 'z'))], &[Validity]);
+        check(&[(1, voted(0, 1, 'a')), (1, learned('a'))], &[OnlyChosenIsLearned]);
+        check(&[(1, promised(2)), (1, promised(1))], &[PromisesOnlyGrow]);
+        check(&[(1, voted(0, 2, 'a')), (1, promised(1))], &[PromisesOnlyGrow]);
+        check(&[(1, promised(2)), (1, voted(0, 1, 'a'))], &[PromisesOnlyGrow]);
+        check(&[(1, promised(2)), (2, promised(1)), (1, promised(2))], &[]);
+        check(&[(1, proposed(0, 1, 'a')), (1, proposed(0, 1, 'b'))], &[OneValuePerBallot]);
+        check(&[(1, voted(0, 1, 'a')), (2, voted(0, 1, 'b'))], &[OneValuePerBallot]);
+        check(&[(1, proposed(0, 1, 'a')), (1, proposed(1, 1, 'b'))], &[]); // one ballot, two slots
+        check(&after(&[(3, proposed(0, 2, 'b'))]), &[ChosenStaysChosen]);
+    }
+
+    #[test]
+    fn what_is_said_must_be_on_the_disk() {
+        let empty = Memory { promised: None, votes: Vec::new() };
+        let promise_only = Memory { promised: Some(ballot(1)), votes: Vec::new() };
+        for (fact, memory) in
+            [(promised(1), empty.clone()), (voted(0, 1, 'a'), empty.clone()), (voted(0, 1, 'a'), promise_only)]
+        {
+            let mut history = History::new();
+            history.note(NodeId(1), fact, || memory);
+            assert_eq!(failed(&history), [Invariant::DurableBeforeVote]);
+        }
+        let mut history = History::<char>::new();
+        history.note(NodeId(1), promised(1), || Memory { promised: Some(ballot(1)), votes: Vec::new() });
+        assert_eq!(failed(&history), []);
+        history.restarted(NodeId(1), &empty);
+        assert_eq!(failed(&history), [Invariant::DurableBeforeVote], "the disk lost what it had");
+    }
+
+    #[test]
+    fn names_are_read_as_they_are_written() {
+        for invariant in Invariant::ALL {
+            assert_eq!(invariant.to_string().parse(), Ok(invariant));
+        }
+        assert!("Peace".parse::<Invariant>().unwrap_err().contains("Agreement"));
     }
 }

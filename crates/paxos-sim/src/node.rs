@@ -44,6 +44,7 @@ impl<P: Observed + Clone> Node<P> {
         std::mem::take(&mut self.held)
     }
 
+    // ANCHOR: crash
     /// Everything that is not on the disk is gone.
     pub(crate) fn crash(&mut self) {
         self.up = false;
@@ -52,6 +53,7 @@ impl<P: Observed + Clone> Node<P> {
         self.held.clear();
         self.timers.clear();
     }
+    // ANCHOR_END: crash
 
     pub(crate) fn set(&mut self, timer: P::Timer) {
         if let Err(position) = self.timers.binary_search(&timer) {

@@ -205,6 +205,7 @@ impl<P: Observed + Clone + Hash> World<P> {
         sync.or_else(|| self.network.iter().position(|packet| self.is_up(packet.to)).map(Choice::Deliver))
     }
 
+    // ANCHOR: choices
     /// Everything that may happen next within `bounds`, appended to `choices`.
     pub fn choices(&self, bounds: &BoundsOf<P>, choices: &mut Vec<ChoiceOf<P>>) {
         let may_crash = self.spent.crashes < bounds.crashes;
@@ -246,6 +247,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             }
         }
     }
+    // ANCHOR_END: choices
 
     /// [`apply`](Self::apply), for a chooser that keeps to `bounds`: a request is made once.
     pub fn apply_within(&mut self, bounds: &BoundsOf<P>, choice: &ChoiceOf<P>, watch: &mut impl Watch<P>) {

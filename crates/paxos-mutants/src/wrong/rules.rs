@@ -12,6 +12,7 @@ use paxos_quorums::Quorums;
 use super::acceptor::Acceptor;
 use crate::Mutant;
 
+// ANCHOR: prepare_floor
 /// Which ballot a `Prepare` is compared with. Right: the highest promised, by a promise or by a vote.
 pub(super) fn prepare_floor<V>(wrong: Option<Mutant>, acceptor: &Acceptor<V>) -> Option<Ballot> {
     match wrong {
@@ -19,7 +20,9 @@ pub(super) fn prepare_floor<V>(wrong: Option<Mutant>, acceptor: &Acceptor<V>) ->
         _ => acceptor.promised,
     }
 }
+// ANCHOR_END: prepare_floor
 
+// ANCHOR: accept_floor
 /// Which ballot an `Accept` is compared with. Right: the highest promised, by a promise or by a vote.
 pub(super) fn accept_floor<V>(wrong: Option<Mutant>, acceptor: &Acceptor<V>) -> Option<Ballot> {
     match wrong {
@@ -27,7 +30,9 @@ pub(super) fn accept_floor<V>(wrong: Option<Mutant>, acceptor: &Acceptor<V>) -> 
         _ => acceptor.promised,
     }
 }
+// ANCHOR_END: accept_floor
 
+// ANCHOR: reported
 /// The vote a promise of `ballot` reports. Right: as it was cast.
 pub(super) fn reported<V: Value>(wrong: Option<Mutant>, vote: &Vote<V>, ballot: Ballot) -> Vote<V> {
     match wrong {
@@ -35,12 +40,16 @@ pub(super) fn reported<V: Value>(wrong: Option<Mutant>, vote: &Vote<V>, ballot: 
         _ => vote.clone(),
     }
 }
+// ANCHOR_END: reported
 
+// ANCHOR: answers_wait
 /// Whether an acceptor's answers wait for its disk. Right: they do.
 pub(super) const fn answers_wait(wrong: Option<Mutant>) -> bool {
     !matches!(wrong, Some(Mutant::M1))
 }
+// ANCHOR_END: answers_wait
 
+// ANCHOR: next_ballot
 /// The ballot of `node` above all it has seen. Right: unique to the node, by its name.
 pub(super) fn next_ballot(wrong: Option<Mutant>, seen: Option<Ballot>, node: NodeId) -> Option<Ballot> {
     match wrong {
@@ -48,12 +57,16 @@ pub(super) fn next_ballot(wrong: Option<Mutant>, seen: Option<Ballot>, node: Nod
         _ => Ballot::above(seen, node),
     }
 }
+// ANCHOR_END: next_ballot
 
+// ANCHOR: ballots_are_recorded
 /// Whether a ballot is written down before it is used. Right: it is, so no later life uses it again.
 pub(super) const fn ballots_are_recorded(wrong: Option<Mutant>) -> bool {
     !matches!(wrong, Some(Mutant::M6b))
 }
+// ANCHOR_END: ballots_are_recorded
 
+// ANCHOR: promise_counts
 /// Whether a promise of `ballot` counts in `current`. Right: only if they are the same.
 pub(super) fn promise_counts(wrong: Option<Mutant>, ballot: Ballot, current: Ballot) -> bool {
     match wrong {
@@ -61,7 +74,9 @@ pub(super) fn promise_counts(wrong: Option<Mutant>, ballot: Ballot, current: Bal
         _ => ballot == current,
     }
 }
+// ANCHOR_END: promise_counts
 
+// ANCHOR: count
 /// Who has answered, when `from` answers again. Right: acceptors are counted, not messages.
 pub(super) fn count(wrong: Option<Mutant>, answered: NodeSet, from: NodeId) -> NodeSet {
     match wrong {
@@ -73,7 +88,9 @@ pub(super) fn count(wrong: Option<Mutant>, answered: NodeSet, from: NodeId) -> N
         _ => answered.with(from),
     }
 }
+// ANCHOR_END: count
 
+// ANCHOR: safe_value
 /// The value to propose, from the reports of a quorum in order of arrival. Right: that of the highest ballot.
 pub(super) fn safe_value<V: Value>(wrong: Option<Mutant>, reports: &[Vote<V>], own: &V) -> V {
     let highest = || reports.iter().rev().max_by_key(|vote| vote.ballot);
@@ -89,7 +106,9 @@ pub(super) fn safe_value<V: Value>(wrong: Option<Mutant>, reports: &[Vote<V>], o
     };
     adopted.map_or(own, |vote| &vote.value).clone()
 }
+// ANCHOR_END: safe_value
 
+// ANCHOR: enough
 /// Whether `nodes` are enough. Right: as the quorums say.
 pub(super) fn enough(wrong: Option<Mutant>, quorums: &Quorums, nodes: NodeSet, right: bool) -> bool {
     let members = quorums.members().len();
@@ -99,12 +118,16 @@ pub(super) fn enough(wrong: Option<Mutant>, quorums: &Quorums, nodes: NodeSet, r
         _ => right,
     }
 }
+// ANCHOR_END: enough
 
+// ANCHOR: votes_suffice
 /// Whether the votes of `voters` let a learner learn. Right: a quorum does.
 pub(super) const fn votes_suffice(wrong: Option<Mutant>, quorum: bool) -> bool {
     matches!(wrong, Some(Mutant::M7)) || quorum // one acceptor has accepted it, so it is decided
 }
+// ANCHOR_END: votes_suffice
 
+// ANCHOR: tally
 /// Which votes are added up with `vote`. Right: those for the same value in the same ballot.
 pub(super) fn tally<V: Value>(wrong: Option<Mutant>, vote: &Vote<V>) -> Option<Vote<V>> {
     match wrong {
@@ -112,6 +135,7 @@ pub(super) fn tally<V: Value>(wrong: Option<Mutant>, vote: &Vote<V>) -> Option<V
         _ => Some(vote.clone()),
     }
 }
+// ANCHOR_END: tally
 
 /// What the driver must hold back while records are unsynced. Right: all votes.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,6 +148,7 @@ pub(super) enum Barrier {
     Nothing,
 }
 
+// ANCHOR: barrier
 /// What a vote waits for. Right: every record emitted so far, by this step or an earlier one.
 pub(super) const fn barrier(wrong: Option<Mutant>) -> Barrier {
     match wrong {
@@ -132,3 +157,4 @@ pub(super) const fn barrier(wrong: Option<Mutant>) -> Barrier {
         _ => Barrier::EveryRecord,
     }
 }
+// ANCHOR_END: barrier
