@@ -8,6 +8,7 @@ use paxos_messages::{
 };
 use paxos_process::{NodeId, NodeSet, Process, Value};
 
+// ANCHOR: acceptor
 /// What an acceptor remembers: two facts, and all of the safety of Paxos.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -15,6 +16,7 @@ pub struct Acceptor<V> {
     promised: Option<Ballot>,
     accepted: Option<Vote<V>>,
 }
+// ANCHOR_END: acceptor
 
 impl<V: Value> Acceptor<V> {
     /// An acceptor that has promised nothing and voted for nothing. After a restart, replay its records first.
@@ -42,6 +44,7 @@ impl<V: Value> Acceptor<V> {
         Memory { promised: self.promised, votes }
     }
 
+    // ANCHOR: prepare
     /// Phase 1b: "If an acceptor receives a prepare request with number n greater than that of any prepare request
     /// to which it has already responded, then it responds" (*Paxos Made Simple*, §2.2).
     fn prepare(&mut self, from: NodeId, ballot: Ballot, out: &mut Effects<V>) {
@@ -61,7 +64,9 @@ impl<V: Value> Acceptor<V> {
         // Also the repeated promise waits for the disk: the record of the first one may still be unsynced.
         out.send_after_sync(NodeSet::only(from), Message::Promise { ballot, accepted: self.accepted.clone() });
     }
+    // ANCHOR_END: prepare
 
+    // ANCHOR: accept
     /// Phase 2b: "it accepts the proposal unless it has already responded to a prepare request having a number
     /// greater than n" (§2.2).
     fn accept(&mut self, from: NodeId, vote: Vote<V>, out: &mut Effects<V>) {
@@ -83,6 +88,7 @@ impl<V: Value> Acceptor<V> {
         let Vote { ballot, value } = vote;
         out.send_after_sync(NodeSet::only(from), Message::Accepted { ballot, value });
     }
+    // ANCHOR_END: accept
 
     fn check_invariants(&self) {
         debug_assert!(
@@ -92,10 +98,12 @@ impl<V: Value> Acceptor<V> {
     }
 }
 
+// ANCHOR: refuse
 /// §2.5: it is "a good idea" to tell a proposer that it has been outbid. It promises nothing, so it waits for nothing.
 fn refuse<V>(from: NodeId, ballot: Ballot, promised: Ballot, phase: Phase, out: &mut Effects<V>) {
     out.send(NodeSet::only(from), Message::Refused { ballot, promised, phase });
 }
+// ANCHOR_END: refuse
 
 impl<V: Value> Process for Acceptor<V> {
     type Message = Message<V>;

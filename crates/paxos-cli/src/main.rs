@@ -1,15 +1,22 @@
 //! The `paxos` command: every lens of the workspace from one binary.
 //!
 //! Each subcommand is a file that holds its flags and its `run`. The exit code is the verdict: 0 held, 1 violated
-//! (or failed), 2 usage.
+//! (or failed), 2 usage, 3 undecided: a search that reached a limit.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod args;
+mod check;
 mod client;
+mod decree;
 mod demo;
+mod mutants;
 mod node;
+mod replay;
+mod search;
+mod sim;
 
 /// Paxos, written once: run it, step it, search it, break it.
 #[derive(Parser)]
@@ -25,6 +32,10 @@ enum Command {
     Node(node::Node),
     Propose(client::Propose),
     Learn(client::Learn),
+    Check(check::Check),
+    Mutants(mutants::Mutants),
+    Sim(sim::Sim),
+    Run(replay::Run),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +44,10 @@ fn main() -> ExitCode {
         Command::Node(command) => command.run(),
         Command::Propose(command) => command.run(),
         Command::Learn(command) => command.run(),
+        Command::Check(command) => command.run(),
+        Command::Mutants(command) => command.run(),
+        Command::Sim(command) => command.run(),
+        Command::Run(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -33,6 +33,7 @@ impl<V: Value> Learner<V> {
         self.learned.as_ref()
     }
 
+    // ANCHOR: vote
     /// "To learn that a value has been chosen, a learner must find out that a proposal has been accepted by a
     /// majority of acceptors" (§2.3): one proposal, so one ballot.
     fn vote(&mut self, from: NodeId, vote: Vote<V>, out: &mut Effects<V>) {
@@ -47,6 +48,7 @@ impl<V: Value> Learner<V> {
             self.learn(value, out);
         }
     }
+    // ANCHOR_END: vote
 
     /// # Panics
     ///

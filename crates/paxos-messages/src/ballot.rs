@@ -4,6 +4,7 @@ use core::fmt;
 
 use paxos_process::NodeId;
 
+// ANCHOR: ballot
 /// A proposal number: totally ordered, unique per proposer, and never used twice, even across restarts.
 ///
 /// Lamport asks that different proposers choose their numbers from disjoint sets (*Paxos Made Simple*, §2.2). Here
@@ -16,8 +17,10 @@ pub struct Ballot {
     /// The proposer that may use this ballot.
     pub node: NodeId,
 }
+// ANCHOR_END: ballot
 
 impl Ballot {
+    // ANCHOR: above
     /// The lowest ballot of `node` that is higher than `seen`: how a proposer jumps over a rival.
     ///
     /// `None` when the rounds are used up, which takes a peer that counts to 2^64 or lies.
@@ -27,6 +30,7 @@ impl Ballot {
             seen.map_or(Some(1), |seen| if node > seen.node { Some(seen.round) } else { seen.round.checked_add(1) });
         round.map(|round| Self { round, node })
     }
+    // ANCHOR_END: above
 }
 
 impl fmt::Display for Ballot {

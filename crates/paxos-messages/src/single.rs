@@ -7,6 +7,7 @@ use paxos_process::NodeSet;
 
 use crate::{Ballot, Fact, Phase, Slot, Vote};
 
+// ANCHOR: message
 /// What proposers, acceptors and learners say to each other about one decision.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -53,6 +54,7 @@ pub enum Message<V> {
         value: V,
     },
 }
+// ANCHOR_END: message
 
 impl<V> Message<V> {
     /// The phase that this message belongs to.
@@ -102,6 +104,7 @@ impl<V: fmt::Display> fmt::Display for Message<V> {
     }
 }
 
+// ANCHOR: record
 /// What must survive a crash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
@@ -113,6 +116,7 @@ pub enum Record<V> {
     /// An acceptor has voted, and thereby promised the ballot of the vote.
     Accepted(Vote<V>),
 }
+// ANCHOR_END: record
 
 impl<V: fmt::Display> fmt::Display for Record<V> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,1 +1,89 @@
-//! Runs any process for real: the drive loop on a thread, tokio sockets, a clock table.
+//! Runs any process for real: on a thread, with a disk, on sockets, by the clock.
+//!
+//! A [`Process`](paxos_process::Process) says what it wants: messages, records, timers, outputs. This crate carries
+//! it out and names no protocol. Its heart is [`drive()`], the loop that every claim about durability rests on:
+//!
+//! ```text
+//! loop { for event in batch { process.step(event, &mut out) }
+//!        net.send(out.sends)                      // asks overlap the disk write
+//!        disk.append(out.records)
+//!        if votes are waiting { disk.sync()? }    // one sync for all of them
+//!        net.send(out.sends_after_sync)
+//!        local.timers(out.timers); local.outputs(out.outputs); batch = local.next_batch() }
+//! ```
+//!
+//! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
+//! `local` is the inbox, the [`Clock`] and the waiting clients; `store` is a disk, a log that knows its owner; `wire`
+//! is what goes over a connection, `link` the connections out, `listen` those that come in; [`Node`] is all of it
+//! together, and [`Client`] is the other side.
+//!
+//! A cluster of one, which is all it takes to be durable:
+//!
+//! ```
+//! use std::{collections::BTreeMap, time::Duration};
+//!
+//! use paxos_basic::Replica;
+//! use paxos_messages::single::{Output, Request};
+//! use paxos_node::{Config, Identity, Node, Store};
+//! use paxos_process::{NodeId, NodeSet};
+//! use paxos_quorums::Quorums;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let directory = tempfile::tempdir()?;
+//! let id = NodeId(1);
+//! let (store, recovered) = Store::open(&directory, Identity { node: id, cluster: "example".into() })?;
+//! let replica = Replica::<String>::new(id, Quorums::majority(NodeSet::only(id))?);
+//! let config = Config {
+//!     id,
+//!     cluster: "example".into(),
+//!     listen: "127.0.0.1:0".parse()?,
+//!     peers: BTreeMap::new(),
+//!     durations: Box::new(|_| Duration::from_millis(150)..=Duration::from_millis(300)),
+//!     answers: |_, _| true,
+//!     seed: 1,
+//!     delay: Duration::ZERO,
+//! };
+//! let node = Node::start(config, replica, recovered, store, ())?;
+//! let answer = node.handle().ask(Request::Propose("blue".into()));
+//! assert_eq!(answer.blocking_recv()?, Output::Learned("blue".into()));
+//!
+//! node.handle().stop();
+//! node.join()?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not do
+//!
+//! It authenticates and encrypts nothing: whoever reaches the port and knows the cluster's name is believed, so run
+//! it on a network that you trust. It does not change the members of a cluster. It promises no delivery: a message
+//! may be dropped when a queue is full (and is counted), lost when a connection breaks, and repeated by nobody but
+//! the process. It knows no protocol, so it cannot know whether one makes progress.
+
+mod drive;
+
+mod environment;
+
+mod local;
+
+mod clock;
+
+mod store;
+
+mod node;
+
+mod wire;
+
+mod link;
+
+mod listen;
+
+mod client;
+
+pub use client::{Client, ClientError};
+pub use clock::{Clock, Durations};
+pub use drive::drive;
+pub use environment::{Disk, Observer, Outbox};
+pub use local::{Answers, Input, Local};
+pub use node::{Config, Handle, Node, NodeError};
+pub use store::{Identity, Store, StoreError};

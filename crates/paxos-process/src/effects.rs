@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::NodeSet;
 
+// ANCHOR: effects
 /// What one or more steps ask of the world. The driver owns it, drains it and reuses it.
 ///
 /// There are two lanes for messages because there are two kinds of them. Asks and refusals promise nothing and may
@@ -21,6 +22,7 @@ pub struct Effects<M, R, T, O> {
     /// Told to the local application, in order.
     pub outputs: Vec<O>,
 }
+// ANCHOR_END: effects
 
 impl<M, R, T, O> Effects<M, R, T, O> {
     /// Nothing asked yet. Allocates nothing.

@@ -78,6 +78,7 @@ pub trait Value: Clone + Debug + Eq + Ord + Hash {}
 
 impl<T: Clone + Debug + Eq + Ord + Hash> Value for T {}
 
+// ANCHOR: process
 /// An event-driven process: a proposer, an acceptor, a learner, or a replica that is all three.
 ///
 /// The same state and the same event give the same next state and the same effects. Always.
@@ -107,6 +108,7 @@ pub trait Process {
     /// A short record list that, replayed by a new process, gives today's durable state: log compaction.
     fn checkpoint(&self) -> Vec<Self::Record>;
 }
+// ANCHOR_END: process
 
 /// What can happen to a process.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -81,6 +81,7 @@ impl<V: Value> Proposer<V> {
         }
     }
 
+    // ANCHOR: open
     /// Phase 1a: "A proposer selects a proposal number n and sends a prepare request with number n" (§2.2).
     ///
     /// The number is stable before anybody hears of it, so that no later life of this proposer uses it again.
@@ -95,7 +96,9 @@ impl<V: Value> Proposer<V> {
         out.send_after_sync(self.quorums.members(), Message::Prepare { ballot });
         out.set_timer(Timer::Retry);
     }
+    // ANCHOR_END: open
 
+    // ANCHOR: promise
     /// Collects the answers to phase 1, each acceptor's once.
     fn promise(&mut self, from: NodeId, reported: Option<Vote<V>>, out: &mut Effects<V>) {
         let Stage::Electing { promised_by, highest } = &mut self.stage else {
@@ -113,7 +116,9 @@ impl<V: Value> Proposer<V> {
             self.propose(elected_by, highest, out);
         }
     }
+    // ANCHOR_END: promise
 
+    // ANCHOR: propose
     /// Phase 2a: the value "is the value of the highest-numbered proposal among the responses, or is any value if
     /// the responses reported no proposals" (§2.2).
     fn propose(&mut self, elected_by: NodeSet, highest: Option<Vote<V>>, out: &mut Effects<V>) {
@@ -130,7 +135,9 @@ impl<V: Value> Proposer<V> {
         self.stage = Stage::Proposing { elected_by };
         out.send(self.quorums.members(), Message::Accept { ballot, value });
     }
+    // ANCHOR_END: propose
 
+    // ANCHOR: refused
     /// Somebody is higher. The ballot goes on all the same: a quorum of others may still answer it. The next one
     /// will be above both.
     fn refused(&mut self, promised: Ballot, out: &mut Effects<V>) {
@@ -139,6 +146,7 @@ impl<V: Value> Proposer<V> {
             out.set_timer(Timer::Retry);
         }
     }
+    // ANCHOR_END: refused
 
     /// The decision is known: nothing is left to argue for.
     fn stop(&mut self, out: &mut Effects<V>) {
@@ -184,6 +192,7 @@ impl<V: Value> Process for Proposer<V> {
         }
     }
 
+    // ANCHOR: replay
     /// # Panics
     ///
     /// When a ballot is another node's or does not grow: the log is not this proposer's own.
@@ -197,6 +206,7 @@ impl<V: Value> Process for Proposer<V> {
             Record::Promised(_) | Record::Accepted(_) => {} // the acceptor's
         }
     }
+    // ANCHOR_END: replay
 
     /// The last ballot opened.
     fn checkpoint(&self) -> Vec<Record<V>> {

@@ -55,6 +55,7 @@ enum Family {
 }
 
 impl Quorums {
+    // ANCHOR: majority
     /// More than half of `members`, in both phases: ⌊n/2⌋ + 1 of n, for even n as well.
     ///
     /// # Errors
@@ -64,7 +65,9 @@ impl Quorums {
         let count = (members.len() / 2 + 1) as u8;
         Self::flexible(members, count, count)
     }
+    // ANCHOR_END: majority
 
+    // ANCHOR: flexible
     /// Any `phase1` members may elect and any `phase2` members may choose (Flexible Paxos, §4.1).
     ///
     /// # Errors
@@ -84,6 +87,7 @@ impl Quorums {
         }
         Ok(Self { members, family: Family::Counts { phase1, phase2 } })
     }
+    // ANCHOR_END: flexible
 
     /// Members in ascending order fill rows of `columns` nodes; a full row may elect, a full column may choose
     /// (Flexible Paxos, §4.2). A row and a column always share a node.

@@ -1,0 +1,309 @@
+//! `paxos check`: every run within bounds.
+
+use std::{path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::{Args, Subcommand, ValueEnum};
+use paxos_basic::Replica;
+use paxos_check::{Limits, Report, Verdict, check};
+use paxos_models::{claims, lamport};
+use paxos_mutants::{Mutant, Wrong};
+use paxos_process::NodeSet;
+use paxos_sim::{Bounds, Disk, Header, Invariant, Loopback, Setting, World};
+use serde_json::json;
+
+use crate::{
+    args::{QuorumRule, usage},
+    search::{self, Line, Path, UNDECIDED, grouped},
+};
+
+/// Search every run within bounds, shortest first
+#[derive(Args)]
+pub(crate) struct Check {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Subcommand)]
+enum What {
+    Basic(Basic),
+    Lamport(Lamport),
+    Claims(Claims),
+}
+
+const BASIC_EXAMPLES: &str = "\
+Examples:
+  cargo paxos check basic                           3 acceptors, 2 proposers: 777,187 states, holds
+  cargo paxos check basic --mutant M2 --retries 1   the shortest run that breaks agreement
+  cargo paxos check basic --crashes 1 --own at-once one crash of any node, at any moment
+  cargo paxos check basic --acceptors 4 --quorums flexible:3,2 --own at-once
+  cargo paxos check basic --mutant M10 --save m10.script && cargo paxos run m10.script
+
+Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first.";
+
+/// Basic Paxos, or a mutant of it
+#[derive(Args)]
+#[command(after_help = BASIC_EXAMPLES)]
+struct Basic {
+    /// Nodes, each an acceptor and a learner
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    acceptors: u8,
+    /// How many of them propose, each its own value
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=9))]
+    proposers: u8,
+    /// Crashes, of any node at any moment, with restart
+    #[arg(long, default_value_t = 0)]
+    crashes: u8,
+    /// Retries: times that any proposer may open a higher ballot
+    #[arg(long, default_value_t = 0)]
+    retries: u8,
+    /// Messages that may arrive twice
+    #[arg(long, default_value_t = 0)]
+    duplicates: u8,
+    /// majority, flexible:P1,P2 or grid:COLUMNS
+    #[arg(long, default_value = "majority")]
+    quorums: QuorumRule,
+    /// When a node hears its own messages: at-once is smaller and finds most bugs, in-flight misses none
+    #[arg(long, default_value = "in-flight")]
+    own: Own,
+    /// A mutant in place of the protocol: see `paxos mutants`
+    #[arg(long)]
+    mutant: Option<Mutant>,
+    /// Judge by this invariant only; may be repeated
+    #[arg(long = "invariant", value_name = "NAME")]
+    invariants: Vec<Invariant>,
+    /// Stop after so many states
+    #[arg(long, default_value_t = 100_000_000)]
+    max_states: usize,
+    /// Stop at so much memory, in MiB
+    #[arg(long, default_value_t = 8_192)]
+    max_memory: usize,
+    /// Write the counterexample to this file, as a script for `paxos run`
+    #[arg(long, value_name = "FILE")]
+    save: Option<PathBuf>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Own {
+    InFlight,
+    AtOnce,
+}
+
+/// Our roles under Lamport's own specification: do as many states come out?
+#[derive(Args)]
+#[command(after_help = "Examples:\n  cargo paxos check lamport\n  cargo paxos check lamport --json")]
+struct Lamport {
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Every exhaustive run that the documentation claims, with its number of states
+#[derive(Args)]
+#[command(after_help = "Examples:\n  cargo paxos check claims\n  cargo paxos check claims --quick --json")]
+struct Claims {
+    /// Only those that the tests run too
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Check {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.what {
+            What::Basic(basic) => basic.run(),
+            What::Lamport(lamport) => Ok(lamport.run()),
+            What::Claims(claims) => claims.run(),
+        }
+    }
+}
+
+impl Basic {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let members = NodeSet::first(self.acceptors);
+        let quorums = match self.quorums.of(members) {
+            Ok(quorums) => quorums,
+            Err(error) => return Ok(usage(error)),
+        };
+        if self.proposers > self.acceptors {
+            return Ok(usage("every proposer is on one of the nodes: --proposers is at most --acceptors"));
+        }
+        let disk = if self.crashes > 0 { Disk::Manual } else { Disk::AtOnce };
+        let loopback = match self.own {
+            Own::InFlight => Loopback::InFlight,
+            Own::AtOnce => Loopback::AtOnce,
+        };
+        let setting = Setting { quorums, disk, loopback };
+        match self.mutant {
+            None => self.search(&World::new(setting, |id| Replica::new(id, quorums))),
+            Some(mutant) => self.search(&World::new(setting, |id| Wrong::new(Some(mutant), id, quorums))),
+        }
+    }
+
+    fn search<P>(&self, world: &World<P>) -> anyhow::Result<ExitCode>
+    where
+        P: paxos_sim::Scriptable<
+                Timer = paxos_messages::single::Timer,
+                Request = paxos_messages::single::Request<char>,
+            >,
+    {
+        let bounds = Bounds {
+            fires: self.retries,
+            duplicates: self.duplicates,
+            crashes: self.crashes,
+            may_crash: world.setting().quorums.members(),
+            ..claims::rivals(self.proposers)
+        };
+        let invariants = if self.invariants.is_empty() { Invariant::ALL.to_vec() } else { self.invariants.clone() };
+        let stop = search::stop_on_interrupt()?;
+        let bytes = self.max_memory.saturating_mul(1 << 20);
+        let limits = Limits { invariants, states: self.max_states, bytes, stop, ..Limits::default() };
+        let line = Line::new("checking", self.json);
+        let report = check(world, &bounds, &limits, |progress| line.show(progress));
+        line.clear();
+        let script = match &report.verdict {
+            Verdict::Violated { invariant, path } => Some(self.counterexample(world, *invariant, path)?),
+            Verdict::Holds | Verdict::NotExhaustive => None,
+        };
+        if let (Some(file), Some(script)) = (&self.save, &script) {
+            std::fs::write(file, script).with_context(|| format!("cannot write {}", file.display()))?;
+        }
+        self.print(&report, script.as_deref());
+        Ok(match report.verdict {
+            Verdict::Holds => ExitCode::SUCCESS,
+            Verdict::Violated { .. } => ExitCode::from(1),
+            Verdict::NotExhaustive => ExitCode::from(UNDECIDED),
+        })
+    }
+
+    fn counterexample<P>(&self, world: &World<P>, invariant: Invariant, path: &Path) -> anyhow::Result<String>
+    where
+        P: paxos_sim::Scriptable<
+                Timer = paxos_messages::single::Timer,
+                Request = paxos_messages::single::Request<char>,
+            >,
+    {
+        let Setting { quorums, disk, loopback } = *world.setting();
+        let mutant = self.mutant.map(|mutant| mutant.to_string());
+        let header = Header { protocol: "basic".to_owned(), quorums, disk, loopback, mutant, expect: Some(invariant) };
+        let about = format!("A shortest run that violates {invariant}: {} choices.", path.len());
+        search::script(&header, &about, world, path)
+    }
+
+    fn print(&self, report: &Report<impl Sized>, script: Option<&str>) {
+        let progress = &report.progress;
+        let (verdict, invariant) = match &report.verdict {
+            Verdict::Holds => ("holds", None),
+            Verdict::Violated { invariant, .. } => ("violated", Some(*invariant)),
+            Verdict::NotExhaustive => ("not exhaustive", None),
+        };
+        if self.json {
+            let found = json!({
+                "verdict": verdict, "invariant": invariant.map(Invariant::name), "script": script,
+                "states": progress.states, "choices": progress.choices, "depth": progress.depth,
+                "seconds": progress.elapsed.as_secs_f64(), "states_per_second": progress.states_per_second(),
+                "bytes": progress.bytes, "collision_chance": progress.collision_chance(),
+            });
+            return println!("{found}");
+        }
+        if let Some(script) = script {
+            println!("{script}");
+        }
+        println!(
+            "{} states, {} choices, depth {}, {:.1} s, {} states/s, {} MiB, collision chance {:.0e}",
+            grouped(progress.states),
+            grouped(progress.choices),
+            progress.depth,
+            progress.elapsed.as_secs_f64(),
+            grouped(progress.states_per_second() as usize),
+            progress.bytes >> 20,
+            progress.collision_chance()
+        );
+        match invariant {
+            Some(invariant) => println!("violated: {invariant}, after {} choices and no fewer", progress.depth),
+            None if verdict == "holds" => println!("holds: in every run within these bounds"),
+            None => println!(
+                "not exhaustive: nothing failed in what was searched, and a limit was reached; \
+                 try --max-states, --max-memory, or smaller bounds"
+            ),
+        }
+    }
+}
+
+impl Lamport {
+    fn run(self) -> ExitCode {
+        let known = [(2, 3_921, 17), (3, 185_369, 25)];
+        let mut same = true;
+        let mut rows = Vec::new();
+        for (ballots, states, depth) in known {
+            let counted = lamport::count(ballots);
+            same &= (counted.states, counted.depth) == (states, depth);
+            if self.json {
+                rows.push(json!({
+                    "ballots": ballots, "states": counted.states, "depth": counted.depth,
+                    "known_states": states, "known_depth": depth,
+                }));
+            } else {
+                println!(
+                    "3 acceptors, 2 values, ballots 0..{}: {} states, depth {} (TLC on Paxos.tla: {}, {depth})",
+                    ballots - 1,
+                    grouped(counted.states),
+                    counted.depth,
+                    grouped(states)
+                );
+            }
+        }
+        if self.json {
+            println!("{}", json!({"same": same, "runs": rows}));
+        } else {
+            println!("{}", if same { "the same" } else { "NOT the same: our rules are not Lamport's" });
+        }
+        ExitCode::from(u8::from(!same))
+    }
+}
+
+impl Claims {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let mut rows = Vec::new();
+        let mut kept = true;
+        let stop = search::stop_on_interrupt()?;
+        if !self.json {
+            println!("{:<66} {:>12} {:>6} {:>8} {:>10}", "every run of", "states", "depth", "seconds", "states/s");
+        }
+        for claim in claims::all().into_iter().filter(|claim| claim.quick || !self.quick) {
+            let line = Line::new(claim.what, self.json);
+            let report = claim.check(&stop, |progress| line.show(progress));
+            line.clear();
+            let (states, progress) = (claim.states, &report.progress);
+            let as_claimed = report.verdict == Verdict::Holds && progress.states == states;
+            kept &= as_claimed;
+            rows.push(json!({
+                "what": claim.what, "states": progress.states, "claimed": states, "depth": progress.depth,
+                "seconds": progress.elapsed.as_secs_f64(), "as_claimed": as_claimed,
+            }));
+            if !self.json {
+                println!(
+                    "{:<66} {:>12} {:>6} {:>8.1} {:>10}  {}",
+                    claim.what,
+                    grouped(progress.states),
+                    progress.depth,
+                    progress.elapsed.as_secs_f64(),
+                    grouped(progress.states_per_second() as usize),
+                    if as_claimed { "holds".to_owned() } else { format!("NOT as claimed: {}", grouped(states)) }
+                );
+            }
+            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                break;
+            }
+        }
+        if self.json {
+            println!("{}", json!({"as_claimed": kept, "claims": rows}));
+        }
+        Ok(ExitCode::from(u8::from(!kept)))
+    }
+}

@@ -1,0 +1,148 @@
+//! `paxos propose` and `paxos learn`: a client asks one node, and waits no longer than it likes.
+
+use std::{
+    io::{self, Read, Write},
+    net::SocketAddr,
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use paxos_messages::single::{Output, Request};
+use paxos_node::ClientError;
+use serde_json::json;
+
+use crate::{args, decree::Decree};
+
+/// A client of a node that decides a [`Decree`].
+pub(crate) type Asker = paxos_node::Client<Request<Decree>, Output<Decree>>;
+
+/// Propose a value to a running cluster, and print the value that is chosen
+///
+/// One value is chosen, once and for all: this one, or another that somebody else has proposed.
+#[derive(clap::Args)]
+#[command(after_help = PROPOSE_EXAMPLES)]
+pub(crate) struct Propose {
+    /// The node to ask, HOST:PORT
+    #[arg(long, value_name = "ADDR", value_parser = args::address)]
+    to: SocketAddr,
+    /// The value, at most 64 KiB; - reads it from stdin
+    value: String,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// Ask a running cluster which value is chosen, without proposing one
+///
+/// The node that is asked finds out by a round of its own, if it does not know.
+#[derive(clap::Args)]
+#[command(after_help = LEARN_EXAMPLES)]
+pub(crate) struct Learn {
+    /// The node to ask, HOST:PORT
+    #[arg(long, value_name = "ADDR", value_parser = args::address)]
+    from: SocketAddr,
+    #[command(flatten)]
+    asking: Asking,
+}
+
+/// What both take.
+#[derive(clap::Args)]
+struct Asking {
+    /// How long to wait for the answer, such as 500ms, 5s or 2m
+    #[arg(long, default_value = "5s", value_name = "TIME", value_parser = args::duration)]
+    timeout: Duration,
+    /// The name of the node's cluster
+    #[arg(long, default_value = "paxos", value_name = "NAME")]
+    cluster: String,
+    /// Print the answer as one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+const PROPOSE_EXAMPLES: &str = "Examples:
+  paxos propose --to 127.0.0.1:7001 blue
+  paxos propose --to 127.0.0.1:7001 --timeout 500ms --json blue
+  paxos propose --to 127.0.0.1:7001 - < decree.txt
+
+Exit code: 0 a value is chosen (perhaps another), 1 no answer: the outcome is unknown, 2 usage.";
+
+const LEARN_EXAMPLES: &str = "Examples:
+  paxos learn --from 127.0.0.1:7003
+  paxos learn --from 127.0.0.1:7003 --json
+
+Exit code: 0 answered (a value, or that none is chosen yet), 1 no answer, 2 usage.";
+
+impl Propose {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let text = if self.value == "-" { from_stdin()? } else { self.value };
+        let value: Decree = match text.try_into() {
+            Ok(value) => value,
+            Err(problem) => return Ok(args::usage(problem)),
+        };
+        let unknown = "the outcome is unknown: your value may be chosen, now or later. `paxos learn` finds out";
+        let output = self.asking.ask(self.to, &Request::Propose(value.clone()), unknown)?;
+        let Output::Learned(chosen) = output else {
+            bail!("the node has answered {output}, which answers no proposal")
+        };
+        let ours = chosen == value;
+        let line = if self.asking.json {
+            json!({ "chosen": chosen, "ours": ours }).to_string()
+        } else if ours {
+            format!("chosen: {}\nThat is the value you proposed.", chosen.as_str())
+        } else {
+            format!("chosen: {}\nThat is somebody else's value; yours was not chosen and will not be.", chosen.as_str())
+        };
+        Ok(print(&line))
+    }
+}
+
+impl Learn {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let unknown = "whether a value is chosen is unknown. Are enough nodes running?";
+        let output = self.asking.ask(self.from, &Request::Learn, unknown)?;
+        let line = match (output, self.asking.json) {
+            (Output::Learned(chosen), true) => json!({ "chosen": chosen }).to_string(),
+            (Output::Learned(chosen), false) => format!("chosen: {}", chosen.as_str()),
+            (Output::NothingChosen { below }, true) => {
+                json!({ "chosen": null, "below": below.to_string() }).to_string()
+            }
+            (Output::NothingChosen { below }, false) => {
+                format!("Nothing is chosen yet: nothing was in any ballot below {below}, and nothing can be any more.")
+            }
+        };
+        Ok(print(&line))
+    }
+}
+
+impl Asking {
+    /// Asks, and says in an error whether anything can have come of it: `unknown` if so.
+    fn ask(&self, node: SocketAddr, request: &Request<Decree>, unknown: &str) -> anyhow::Result<Output<Decree>> {
+        let deadline = Instant::now() + self.timeout;
+        let mut client =
+            Asker::connect(node, &self.cluster, deadline).with_context(|| format!("{node} was not asked anything"))?;
+        client.ask(request, deadline).map_err(|error| match error {
+            ClientError::TimedOut => {
+                anyhow::anyhow!("no answer from {} in {:?}: {unknown}", client.node(), self.timeout)
+            }
+            error => anyhow::anyhow!("{error}: {unknown}"),
+        })
+    }
+}
+
+/// All of stdin, without the newline that ends a text file.
+fn from_stdin() -> anyhow::Result<String> {
+    let mut text = String::new();
+    io::stdin().take(Decree::LIMIT as u64 + 2).read_to_string(&mut text).context("cannot read the value from stdin")?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(text)
+}
+
+/// Prints the answer. The code says whether anybody could read it.
+fn print(line: &str) -> ExitCode {
+    match writeln!(io::stdout(), "{line}") {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}

@@ -1,0 +1,110 @@
+//! `paxos mutants`: the kill matrix.
+
+use std::process::ExitCode;
+
+use clap::Args;
+use paxos_mutants::{Kill, Mutant, Scenario, Spared, kill, spare};
+use serde_json::json;
+
+use crate::search::grouped;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo paxos mutants          the kill matrix: every mutant, how it dies, and that the reference does not
+  cargo paxos mutants M2       one mutant: its rule, its story, its shortest counterexample
+  cargo paxos run crates/paxos-mutants/scripts/M2.script
+
+Exit code: 0 all mutants die and the reference survives, 1 otherwise, 2 usage.";
+
+/// Paxos made wrong: kill every mutant, spare the reference
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Mutants {
+    /// Only this mutant, with its story and its counterexample
+    mutant: Option<Mutant>,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Mutants {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        match self.mutant {
+            Some(mutant) => Ok(one(mutant, self.json)),
+            None => Ok(all(self.json)),
+        }
+    }
+}
+
+fn one(mutant: Mutant, json: bool) -> ExitCode {
+    let kill = kill(mutant);
+    let dead = kill.is_dead();
+    if json {
+        println!("{}", row(&kill));
+    } else if let Some(script) = kill.script() {
+        println!("{script}");
+        println!("{}: dies after {} choices and no fewer", mutant, kill.path.map_or(0, |path| path.len()));
+    } else {
+        println!("{mutant}: {}\nSURVIVES its scenario", mutant.rule());
+    }
+    ExitCode::from(u8::from(!dead))
+}
+
+fn all(json: bool) -> ExitCode {
+    if !json {
+        println!("{:<6} {:<21} {:<21} {:>9}  the wrong rule", "", "first sign", "shown to break", "states");
+    }
+    let mut kills = Vec::new();
+    for mutant in Mutant::all() {
+        let kill = kill(mutant);
+        if !json {
+            let sign = kill.sign.map_or_else(|| "SURVIVES".to_owned(), |(sign, after)| format!("{sign} {after}"));
+            let shown = kill.path.as_ref();
+            let shown =
+                shown.map_or_else(|| "SURVIVES".to_owned(), |path| format!("{} {}", mutant.breaks(), path.len()));
+            println!("{mutant:<6} {sign:<21} {shown:<21} {:>9}  {}", grouped(kill.progress.states), mutant.rule());
+        }
+        kills.push(kill);
+    }
+    let spared = spare(&kills);
+    let killed = kills.iter().filter(|kill| kill.is_dead()).count();
+    let survived = spared.iter().all(Spared::survived);
+    if json {
+        let rows: Vec<_> = kills.iter().map(row).collect();
+        println!("{}", json!({"killed": killed, "mutants": rows, "reference_survives": survived}));
+    } else {
+        println!("\nThe reference, where they died: every run one choice longer than the longest counterexample.");
+        for spared in &spared {
+            let Scenario { nodes, requests, fires, duplicates, crash } = spared.scenario;
+            println!(
+                "  {nodes} nodes, {} proposals, {fires} retries, {duplicates} duplicates, {} crashes: {} states to \
+                 depth {}, {}",
+                requests.len(),
+                u8::from(crash),
+                grouped(spared.report.progress.states),
+                spared.report.progress.depth,
+                if spared.survived() { "survives" } else { "DIES" }
+            );
+        }
+        println!(
+            "\n{killed} of {} mutants killed; the reference {}",
+            kills.len(),
+            if survived { "survives" } else { "DIES" }
+        );
+        println!("Numbers are choices. See one: cargo paxos mutants M2");
+    }
+    ExitCode::from(u8::from(killed < kills.len() || !survived))
+}
+
+fn row(kill: &Kill) -> serde_json::Value {
+    json!({
+        "mutant": kill.mutant.name(), "rule": kill.mutant.rule(), "story": kill.mutant.story(),
+        "killed": kill.is_dead(),
+        "first_sign": kill.sign.map(|(invariant, _)| invariant.name()),
+        "first_sign_choices": kill.sign.map(|(_, choices)| choices),
+        "breaks": kill.mutant.breaks().name(),
+        "choices": kill.path.as_ref().map(Vec::len),
+        "states": kill.progress.states,
+        "script": kill.script(),
+    })
+}

@@ -1,0 +1,85 @@
+//! `paxos run`: a script, replayed and drawn.
+
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+
+use anyhow::Context as _;
+use clap::Args;
+use paxos_basic::Replica;
+use paxos_mutants::{Mutant, Wrong};
+use paxos_sim::{Diagram, Happening, Script, Scriptable, Watch, World};
+use serde_json::json;
+
+use crate::args::usage;
+
+const EXAMPLES: &str = "\
+Examples:
+  cargo paxos run crates/paxos-mutants/scripts/M2.script     a counterexample
+  cargo paxos run crates/paxos-basic/tests/scripts/one_proposer.script
+  cargo paxos run story.script --no-diagram > told.script    the script with its lines filled in
+
+A script is plain text: a head (protocol basic, nodes 3), then one command a line: request n1 propose a,
+deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize.
+
+Exit code: 0 every invariant held, 1 one was violated or the script cannot be replayed, 2 usage.";
+
+/// Replay a script, and draw what happens as a space-time diagram
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Run {
+    /// The script
+    file: PathBuf,
+    /// Only the lines of the script, without the diagram
+    #[arg(long)]
+    no_diagram: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Run {
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let name = self.file.display();
+        let text = std::fs::read_to_string(&self.file).with_context(|| format!("cannot read {name}"))?;
+        let script = Script::parse(&text).with_context(|| format!("{name} cannot be read"))?;
+        if script.header.protocol != "basic" {
+            let protocol = &script.header.protocol;
+            return Ok(usage(format!("{name}: no protocol is called {protocol:?}; there is `basic`")));
+        }
+        let (setting, quorums) = (script.header.setting(), script.header.quorums);
+        match script.header.mutant.as_deref().map(str::parse::<Mutant>) {
+            None => self.replay(&script, World::new(setting, |id| Replica::<String>::new(id, quorums))),
+            Some(Ok(mutant)) => {
+                self.replay(&script, World::new(setting, |id| Wrong::<String>::new(Some(mutant), id, quorums)))
+            }
+            Some(Err(error)) => Ok(usage(format!("{name}: {error}"))),
+        }
+    }
+
+    fn replay<P: Scriptable>(&self, script: &Script, world: World<P>) -> anyhow::Result<ExitCode> {
+        let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        let mut diagram = Diagram::new(world.setting().quorums.members(), coloured && !self.json);
+        let mut draw = |happening: Happening<'_, P>| diagram.see(happening);
+        let replayed = script.replay(world, &mut draw).with_context(|| format!("{}", self.file.display()))?;
+        let code = ExitCode::from(u8::from(!replayed.violated.is_empty()));
+        if self.json {
+            let violated: Vec<_> = replayed
+                .violated
+                .iter()
+                .map(|(invariant, line)| json!({"invariant": invariant.name(), "line": line}))
+                .collect();
+            println!("{}", json!({"script": replayed.text, "diagram": diagram.text(), "violated": violated}));
+            return Ok(code);
+        }
+        println!("{}", replayed.text);
+        if !self.no_diagram {
+            println!("{}", diagram.text());
+        }
+        if !self.no_diagram && replayed.violated.is_empty() {
+            println!("held: every invariant, after every command");
+        }
+        for (invariant, line) in &replayed.violated {
+            eprintln!("violated: {invariant}, first after line {line}");
+        }
+        Ok(code)
+    }
+}

@@ -1,0 +1,91 @@
+//! What `check`, `mutants` and `sim` share: showing a search while it runs, and saying what came out.
+
+use std::{
+    io::IsTerminal as _,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use anyhow::Context as _;
+use indicatif::{ProgressBar, ProgressStyle};
+use paxos_check::Progress;
+use paxos_messages::single::{Request, Timer};
+use paxos_sim::{Choice, Header, Script, World, write_path};
+
+/// A run of Basic Paxos, as choices.
+pub(crate) type Path = Vec<Choice<Timer, Request<char>>>;
+
+/// The exit code of a search that reached a limit: it has no verdict.
+pub(crate) const UNDECIDED: u8 = 3;
+
+/// A line on the terminal that a search keeps up to date; silent when nobody looks.
+pub(crate) struct Line(ProgressBar);
+
+impl Line {
+    pub(crate) fn new(what: &str, quiet: bool) -> Self {
+        let bar =
+            if quiet || !std::io::stderr().is_terminal() { ProgressBar::hidden() } else { ProgressBar::new_spinner() };
+        bar.set_style(ProgressStyle::with_template("{spinner} {prefix}  {msg}").expect("a valid template"));
+        bar.set_prefix(what.to_owned());
+        Self(bar)
+    }
+
+    pub(crate) fn show(&self, progress: &Progress) {
+        self.0.set_message(format!(
+            "{} states, depth {}, {} waiting, {:.0} states/s, {} MiB",
+            grouped(progress.states),
+            progress.depth,
+            grouped(progress.frontier),
+            progress.states_per_second(),
+            progress.bytes >> 20
+        ));
+        self.0.tick();
+    }
+
+    pub(crate) fn clear(&self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// A flag that Ctrl-C sets: searches stop at it and report what they have.
+pub(crate) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+/// `path` as a script with its lines filled in.
+pub(crate) fn script<P>(header: &Header, about: &str, world: &World<P>, path: &Path) -> anyhow::Result<String>
+where
+    P: paxos_sim::Scriptable<Timer = Timer, Request = Request<char>>,
+{
+    let bare = write_path(header, about, world.clone(), path);
+    let script = Script::parse(&bare).context("the script just written cannot be read")?;
+    Ok(script.replay(world.clone(), &mut ()).context("the run just found cannot be replayed")?.text)
+}
+
+/// `1234567` as `1,234,567`.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn thousands_are_grouped() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (16_498_949, "16,498,949")] {
+            assert_eq!(super::grouped(number), text);
+        }
+    }
+}

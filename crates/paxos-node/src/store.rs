@@ -1,0 +1,268 @@
+//! The disk of a node: a log of encoded records, whose first record says whose log it is.
+//!
+//! A log in the wrong hands is amnesia: a node that starts on another's log takes over promises that it never made
+//! and forgets those that it did. So the log carries its owner's name, and is refused to anybody else.
+
+use std::{
+    error::Error,
+    fmt,
+    marker::PhantomData,
+    path::{Path, PathBuf},
+};
+
+use paxos_codec::{DecodeError, EncodeError, decode, encode};
+use paxos_process::NodeId;
+use paxos_wal::{Wal, WalError};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Disk;
+
+/// Whose log it is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// The node.
+    pub node: NodeId,
+    /// Its cluster.
+    pub cluster: String,
+}
+
+/// Shown as `n1 of cluster "paxos"`.
+impl fmt::Display for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} of cluster {:?}", self.node, self.cluster)
+    }
+}
+
+/// The log of one node, with records `R`.
+pub struct Store<R> {
+    wal: Wal,
+    identity: Identity,
+    /// The log's length after the last checkpoint, in bytes: it cannot be made shorter than about that.
+    shortest: u64,
+    /// For one encoded record at a time; reused.
+    buffer: Vec<u8>,
+    records: PhantomData<fn(R) -> R>,
+}
+
+/// What the log holds, in order.
+#[derive(Serialize, Deserialize)]
+enum Entry<I, R> {
+    /// The first record of every log, and no other.
+    Identity(I),
+    /// A record of the process.
+    Record(R),
+}
+
+impl<R: Serialize + DeserializeOwned> Store<R> {
+    /// Opens the log in `directory`, or creates it, and returns it with the records of earlier lives. Nobody else
+    /// can open it until the store is dropped.
+    ///
+    /// # Errors
+    ///
+    /// When the log is in use, is damaged, is another node's, or cannot be read or written.
+    pub fn open(directory: impl AsRef<Path>, identity: Identity) -> Result<(Self, Vec<R>), StoreError> {
+        let (wal, recovered) = Wal::open(directory)?;
+        let mut store = Self { wal, identity, shortest: 0, buffer: Vec::new(), records: PhantomData };
+        if recovered.records.is_empty() {
+            store.push(&Entry::<_, R>::Identity(store.identity.clone()))?;
+            store.wal.sync()?;
+        }
+        let mut records = Vec::with_capacity(recovered.records.len());
+        for (position, bytes) in recovered.records.iter().enumerate() {
+            match store.read(position, bytes)? {
+                (0, Entry::Identity(found)) if found == store.identity => {}
+                (0, Entry::Identity(found)) => return Err(store.foreign(found)),
+                (1.., Entry::Record(record)) => records.push(record),
+                (_, Entry::Identity(_) | Entry::Record(_)) => {
+                    return Err(store.unreadable(position, DecodeError::Malformed("it is out of place".into())));
+                }
+            }
+        }
+        store.shortest = store.wal.len_bytes();
+        Ok((store, records))
+    }
+
+    /// The log file, for messages.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.wal.path()
+    }
+
+    fn push<I: Serialize>(&mut self, entry: &Entry<I, impl Serialize>) -> Result<(), StoreError> {
+        self.buffer.clear();
+        encode(entry, &mut self.buffer)?;
+        Ok(self.wal.append(&self.buffer)?)
+    }
+
+    fn read(&self, position: usize, bytes: &[u8]) -> Result<(usize, Entry<Identity, R>), StoreError> {
+        decode(bytes).map(|entry| (position, entry)).map_err(|error| self.unreadable(position, error))
+    }
+
+    fn unreadable(&self, position: usize, error: DecodeError) -> StoreError {
+        StoreError::Unreadable { file: self.path().to_owned(), position, error }
+    }
+
+    fn foreign(&self, found: Identity) -> StoreError {
+        StoreError::Foreign { file: self.path().to_owned(), found, expected: self.identity.clone() }
+    }
+}
+
+impl<R: Serialize + DeserializeOwned> Disk<R> for Store<R> {
+    type Error = StoreError;
+
+    fn append(&mut self, record: &R) -> Result<(), StoreError> {
+        self.push(&Entry::<Identity, _>::Record(record))
+    }
+
+    fn sync(&mut self) -> Result<(), StoreError> {
+        Ok(self.wal.sync()?)
+    }
+
+    /// Past a bound, and at least twice as long as it need be: each byte is then copied a constant number of times.
+    fn is_long(&self) -> bool {
+        self.wal.len_bytes() > LONG.max(2 * self.shortest)
+    }
+
+    fn checkpoint(&mut self, records: Vec<R>) -> Result<(), StoreError> {
+        let mut entries = vec![Vec::new()];
+        encode(&Entry::<_, R>::Identity(&self.identity), &mut entries[0])?;
+        for record in &records {
+            let mut bytes = Vec::new();
+            encode(&Entry::<Identity, _>::Record(record), &mut bytes)?;
+            entries.push(bytes);
+        }
+        self.wal.checkpoint(entries.iter().map(Vec::as_slice))?;
+        self.shortest = self.wal.len_bytes();
+        Ok(())
+    }
+}
+
+/// Why a store cannot be opened or written.
+#[derive(Debug)]
+pub enum StoreError {
+    /// The log itself.
+    Wal(WalError),
+    /// The log is another node's.
+    Foreign {
+        /// The log.
+        file: PathBuf,
+        /// Whose it is.
+        found: Identity,
+        /// Who wanted it.
+        expected: Identity,
+    },
+    /// A record of the log is whole and yet not understood: another program or version wrote it.
+    Unreadable {
+        /// The log.
+        file: PathBuf,
+        /// Which record, from 0.
+        position: usize,
+        /// What is wrong with it.
+        error: DecodeError,
+    },
+    /// A record cannot be encoded.
+    Unwritable(EncodeError),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Wal(error) => error.fmt(f),
+            Self::Foreign { file, found, expected } => write!(
+                f,
+                "{} belongs to {found}, and this is {expected}: a node must never start on another's memory; give \
+                 each node a directory of its own",
+                file.display()
+            ),
+            Self::Unreadable { file, position, error } => {
+                write!(f, "record {position} of {} was written by another program or version: {error}", file.display())
+            }
+            Self::Unwritable(error) => write!(f, "a record cannot be written: {error}"),
+        }
+    }
+}
+
+impl Error for StoreError {}
+
+impl From<WalError> for StoreError {
+    fn from(error: WalError) -> Self {
+        Self::Wal(error)
+    }
+}
+
+impl From<EncodeError> for StoreError {
+    fn from(error: EncodeError) -> Self {
+        Self::Unwritable(error)
+    }
+}
+
+/// A log is never compacted below this many bytes.
+const LONG: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(node: u8) -> Identity {
+        Identity { node: NodeId(node), cluster: "test".into() }
+    }
+
+    #[test]
+    fn records_come_back_in_order_and_a_checkpoint_replaces_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, records) = Store::<String>::open(&directory, identity(1)).unwrap();
+        assert!(records.is_empty());
+        store.append(&"a".into()).unwrap();
+        store.append(&"b".into()).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        let (mut store, records) = Store::<String>::open(&directory, identity(1)).unwrap();
+        assert_eq!(records, ["a", "b"]);
+        store.checkpoint(vec!["c".into()]).unwrap();
+        drop(store);
+        assert_eq!(Store::<String>::open(&directory, identity(1)).unwrap().1, ["c"]);
+    }
+
+    #[test]
+    fn a_log_is_long_past_its_bound_and_twice_its_need() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut store, _) = Store::<String>::open(&directory, identity(1)).unwrap();
+        let record = "x".repeat(LONG as usize / 4);
+        let mut appended = 0;
+        while !store.is_long() {
+            store.append(&record).unwrap();
+            appended += 1;
+        }
+        assert_eq!(appended, 4);
+        store.checkpoint(vec![record.clone(); 4]).unwrap();
+        assert!(!store.is_long(), "it cannot be made shorter");
+        for _ in 0..5 {
+            store.append(&record).unwrap();
+        }
+        assert!(store.is_long(), "more than half of it is history");
+    }
+
+    #[test]
+    fn a_log_is_opened_by_its_owner_only() {
+        let directory = tempfile::tempdir().unwrap();
+        let open =
+            |identity| Store::<String>::open(&directory, identity).map(|_| ()).map_err(|error| error.to_string());
+        let first = Store::<String>::open(&directory, identity(1)).unwrap();
+        assert!(open(identity(1)).unwrap_err().contains("in use"));
+        drop(first);
+        assert!(open(identity(2)).unwrap_err().contains("belongs to n1 of cluster \"test\", and this is n2"));
+        assert!(open(Identity { cluster: "other".into(), ..identity(1) }).unwrap_err().contains("cluster \"other\""));
+        assert_eq!(open(identity(1)), Ok(()));
+    }
+
+    #[test]
+    fn what_another_program_wrote_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut wal, _) = Wal::open(&directory).unwrap();
+        wal.append(b"hello").unwrap();
+        wal.sync().unwrap();
+        drop(wal);
+        let error = Store::<String>::open(&directory, identity(1)).map(|_| ()).unwrap_err().to_string();
+        assert!(error.starts_with("record 0 of ") && error.contains("another program"), "{error}");
+    }
+}

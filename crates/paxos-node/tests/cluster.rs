@@ -1,0 +1,242 @@
+//! Real nodes on real sockets and disks, in one process: they decide, survive bad company, and stop when the disk does.
+
+use std::{
+    collections::BTreeMap,
+    io::{Read, Write},
+    net::{SocketAddr, TcpListener, TcpStream},
+    sync::mpsc::{Sender, channel},
+    time::{Duration, Instant},
+};
+
+use paxos_basic::Replica;
+use paxos_messages::single::{Message, Output, Record, Request, Timer};
+use paxos_node::{Client, ClientError, Config, Disk, Identity, Node, NodeError, Observer, Store};
+use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
+use tempfile::TempDir;
+
+type Value = String;
+type Basic = Replica<Value>;
+type Asker = Client<Request<Value>, Output<Value>>;
+
+/// Far more than anything here takes: a test that meets it has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn deadline() -> Instant {
+    Instant::now() + PATIENCE
+}
+
+/// A cluster of three, its addresses and its disks. Nodes are stopped when it is dropped.
+struct Cluster {
+    addresses: BTreeMap<NodeId, SocketAddr>,
+    disks: TempDir,
+    nodes: BTreeMap<NodeId, Node<Basic>>,
+}
+
+impl Cluster {
+    fn start() -> Self {
+        // Held until all are known, so that they differ; the node binds a moment later.
+        let free: Vec<_> = (1..=3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let addresses = (1..).map(NodeId).zip(free.iter().map(|free| free.local_addr().unwrap())).collect();
+        drop(free);
+        let mut cluster = Self { addresses, disks: tempfile::tempdir().unwrap(), nodes: BTreeMap::new() };
+        for id in [1, 2, 3] {
+            cluster.start_node(NodeId(id));
+        }
+        cluster
+    }
+
+    fn config(&self, id: NodeId) -> Config<Basic> {
+        let mut peers = self.addresses.clone();
+        let listen = peers.remove(&id).unwrap();
+        Config {
+            id,
+            cluster: "test".into(),
+            listen,
+            peers,
+            durations: Box::new(|Timer::Retry| Duration::from_millis(50)..=Duration::from_millis(100)),
+            answers: |_, _| true,
+            seed: id.0.into(),
+            delay: Duration::ZERO,
+        }
+    }
+
+    fn start_node(&mut self, id: NodeId) {
+        let (store, recovered) = self.store(id);
+        let node = Node::start(self.config(id), replica(id), recovered, store, ()).unwrap();
+        assert_eq!(node.address(), self.addresses[&id]);
+        self.nodes.insert(id, node);
+    }
+
+    fn store(&self, id: NodeId) -> (Store<Record<Value>>, Vec<Record<Value>>) {
+        let identity = Identity { node: id, cluster: "test".into() };
+        Store::open(self.disks.path().join(id.to_string()), identity).unwrap()
+    }
+
+    fn stop_node(&mut self, id: NodeId) {
+        let node = self.nodes.remove(&id).unwrap();
+        node.handle().stop();
+        node.join().unwrap();
+    }
+
+    fn client(&self, id: NodeId) -> Asker {
+        Client::connect(self.addresses[&id], "test", deadline()).unwrap()
+    }
+
+    fn ask(&self, id: NodeId, request: Request<Value>) -> Output<Value> {
+        self.client(id).ask(&request, deadline()).unwrap()
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        for (_, node) in std::mem::take(&mut self.nodes) {
+            node.handle().stop();
+            let _ = node.join();
+        }
+    }
+}
+
+fn replica(id: NodeId) -> Basic {
+    Replica::new(id, Quorums::majority(NodeSet::first(3)).unwrap())
+}
+
+#[test]
+fn three_nodes_decide_and_remember() {
+    let mut cluster = Cluster::start();
+    let Output::NothingChosen { .. } = cluster.ask(NodeId(3), Request::Learn) else { panic!("nobody has proposed") };
+    let chosen = cluster.ask(NodeId(1), Request::Propose("blue".into()));
+    assert_eq!(chosen, Output::Learned("blue".into()));
+    assert_eq!(cluster.ask(NodeId(2), Request::Propose("green".into())), chosen);
+    assert_eq!(cluster.client(NodeId(3)).node(), NodeId(3));
+
+    for id in [1, 2, 3] {
+        cluster.stop_node(NodeId(id));
+    }
+    for id in [1, 2, 3] {
+        cluster.start_node(NodeId(id));
+    }
+    for id in [3, 1, 2] {
+        assert_eq!(cluster.ask(NodeId(id), Request::Learn), chosen);
+    }
+}
+
+#[test]
+fn two_of_three_are_enough_and_one_is_not() {
+    let mut cluster = Cluster::start();
+    cluster.stop_node(NodeId(3));
+    cluster.stop_node(NodeId(2));
+    let soon = Instant::now() + Duration::from_millis(300);
+    let lonely = cluster.client(NodeId(1)).ask(&Request::Propose("blue".into()), soon);
+    assert!(matches!(lonely, Err(ClientError::TimedOut)), "{lonely:?}");
+    cluster.start_node(NodeId(2));
+    assert_eq!(cluster.ask(NodeId(2), Request::Learn), cluster.ask(NodeId(1), Request::Learn));
+}
+
+/// What a stranger says to a node, and that the node hangs up.
+fn hangs_up(address: SocketAddr, says: &[u8]) {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(says).unwrap();
+    let mut answer = Vec::new();
+    // Closed, or reset because it did not read everything: not kept waiting.
+    if let Err(error) = stream.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
+    }
+}
+
+/// A frame as a peer would write it: the hello of version 1 has a version, a cluster, and who (0 a peer, 1 a client).
+fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    paxos_codec::encode_frame(value, &mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn bad_company_is_shown_the_door_and_the_cluster_decides() {
+    let cluster = Cluster::start();
+    let address = cluster.addresses[&NodeId(1)];
+    let hello = |version: u16, cluster: &str, peer: u8| frame(&(version, cluster, 0_u32, peer));
+    hangs_up(address, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    hangs_up(address, &hello(9, "test", 2));
+    hangs_up(address, &hello(1, "other", 2));
+    hangs_up(address, &hello(1, "test", 1)); // itself
+    hangs_up(address, &hello(1, "test", 4)); // unknown
+    hangs_up(address, &hello(1, "test", 64)); // no node at all
+    hangs_up(address, &[hello(1, "test", 2), frame(&u32::MAX)].concat()); // no message
+
+    let mut oversize = frame(&0_u8)[..16].to_vec();
+    oversize[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
+    hangs_up(address, &oversize);
+    let chosen = cluster.ask(NodeId(1), Request::Propose("blue".into()));
+    assert_eq!(chosen, Output::Learned("blue".into()));
+}
+
+#[test]
+fn clients_of_another_cluster_are_told_so() {
+    let cluster = Cluster::start();
+    let refused = Asker::connect(cluster.addresses[&NodeId(1)], "other", deadline()).map(|_| ());
+    let Err(ClientError::Refused(reason)) = refused else { panic!("welcome: {refused:?}") };
+    assert!(reason.contains("\"other\"") && reason.contains("\"test\""), "{reason}");
+}
+
+#[test]
+fn silent_strangers_keep_nobody_waiting() {
+    let cluster = Cluster::start();
+    let address = cluster.addresses[&NodeId(1)];
+    let _silent: Vec<_> = (0..50).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let chosen = cluster.ask(NodeId(1), Request::Propose("blue".into()));
+    assert_eq!(chosen, Output::Learned("blue".into()));
+}
+
+/// A disk that takes nothing.
+struct Broken;
+
+impl Disk<Record<Value>> for Broken {
+    type Error = &'static str;
+
+    fn append(&mut self, _: &Record<Value>) -> Result<(), &'static str> {
+        Ok(())
+    }
+    fn sync(&mut self) -> Result<(), &'static str> {
+        Err("input/output error")
+    }
+    fn is_long(&self) -> bool {
+        false
+    }
+    fn checkpoint(&mut self, _: Vec<Record<Value>>) -> Result<(), &'static str> {
+        Ok(())
+    }
+}
+
+/// Reports every message that leaves.
+struct Sent(Sender<Message<Value>>);
+
+impl Observer<Basic> for Sent {
+    fn sending(&mut self, _: NodeSet, message: &Message<Value>) {
+        let _ = self.0.send(message.clone());
+    }
+}
+
+#[test]
+fn a_failed_sync_ends_the_node_and_nothing_was_promised() {
+    let mut cluster = Cluster::start();
+    cluster.stop_node(NodeId(1));
+    let (sent, messages) = channel();
+    let node = Node::start(cluster.config(NodeId(1)), replica(NodeId(1)), vec![], Broken, Sent(sent)).unwrap();
+    let lost = cluster.client(NodeId(1)).ask(&Request::Propose("blue".into()), deadline());
+    assert!(matches!(lost, Err(ClientError::Lost(_))), "{lost:?}");
+    let Err(NodeError::Disk(error)) = node.join() else { panic!("the node has not noticed") };
+    assert_eq!(error.to_string(), "input/output error");
+    assert_eq!(messages.iter().count(), 0, "not even its own question may leave before the ballot is stable");
+}
+
+#[test]
+fn a_broken_invariant_ends_the_node_with_its_reason() {
+    let cluster = Cluster::start();
+    let config = Config { listen: ([127, 0, 0, 1], 0).into(), ..cluster.config(NodeId(1)) };
+    let foreign = vec![Record::Round(paxos_messages::Ballot { round: 1, node: NodeId(2) })];
+    let node = Node::start(config, replica(NodeId(1)), foreign, Broken, ()).unwrap();
+    let Err(NodeError::Panicked(reason)) = node.join() else { panic!("it runs on another's memory") };
+    assert!(reason.contains("a ballot of another node"), "{reason}");
+}
