@@ -68,6 +68,9 @@ const STEPS: &[Step] = &[
         arguments: &["doc", "--workspace", "--no-deps", "--all-features"],
     },
     Step { environment: &[], arguments: &["test", "--workspace"] },
+    Step { environment: &[], arguments: &["test", "--package", "paxos-check", "--features", "stateright"] },
+    Step { environment: &[], arguments: &["paxos", "check", "claims"] },
+    Step { environment: &[], arguments: &["paxos", "check", "lamport"] },
     Step { environment: &[], arguments: &["paxos", "demo"] },
     Step { environment: &[], arguments: &["xtask", "book"] },
 ];

@@ -55,3 +55,8 @@ pub use paxos_messages as messages;
 pub use paxos_process as process;
 pub use paxos_proposer as proposer;
 pub use paxos_quorums as quorums;
+
+/// The README's Rust is compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
