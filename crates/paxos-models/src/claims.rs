@@ -78,8 +78,14 @@ pub fn all() -> Vec<Claim> {
             true,
         ),
         claim("4 acceptors (even), 2 proposers, own messages at once", short(majority(4)), rivals(2), 1_963_301, true),
-        claim("4 acceptors, flexible quorums 3 and 2, own messages at once", short(flexible), rivals(2), 0, false),
-        claim("4 acceptors, grid of 2 rows, own messages at once", short(grid), rivals(2), 0, false),
+        claim(
+            "4 acceptors, flexible quorums 3 and 2, own messages at once",
+            short(flexible),
+            rivals(2),
+            8_024_840,
+            false,
+        ),
+        claim("4 acceptors, grid of 2 rows, own messages at once", short(grid), rivals(2), 11_390_654, false),
         claim("3 acceptors, 2 proposers, 1 crash of any", Setting::new(majority(3)), crash(), 16_498_949, false),
     ]
     // ANCHOR_END: claims
