@@ -13,6 +13,8 @@ use std::{
 use paxos_messages::Observed;
 use paxos_sim::{Bounds, ChoiceOf, Invariant, World};
 
+use crate::minimise::minimise;
+
 /// Where the search stops without an answer, and what it judges by.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -41,7 +43,8 @@ impl Default for Limits {
 pub enum Verdict<C> {
     /// The invariants hold in every run within the bounds.
     Holds,
-    /// An invariant fails after this run, and after no run with fewer choices.
+    /// An invariant fails after this run. The search found no run with fewer choices, and none of these can be left
+    /// out.
     Violated {
         /// The first invariant that fails.
         invariant: Invariant,
@@ -124,7 +127,9 @@ pub fn check<P: Observed + Clone + Eq + Hash>(
                 let Some(state) = search.is_new(&child, parent, nth) else { continue };
                 if let Some(invariant) = child.violated(&limits.invariants) {
                     depth += 1;
-                    break 'search Verdict::Violated { invariant, path: search.path(state, initial, bounds) };
+                    let path = search.path(state, initial, bounds);
+                    let path = minimise(initial, bounds, invariant, path);
+                    break 'search Verdict::Violated { invariant, path };
                 }
                 next.push((state, child));
                 if state % 32_768 == 0 {

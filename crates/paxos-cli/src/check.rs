@@ -1,6 +1,6 @@
 //! `paxos check`: every run within bounds.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
@@ -195,16 +195,16 @@ impl Basic {
         search::script(&header, &about, world, path)
     }
 
-    fn print(&self, report: &Report<impl Sized>, script: Option<&str>) {
+    fn print<C>(&self, report: &Report<C>, script: Option<&str>) {
         let progress = &report.progress;
-        let (verdict, invariant) = match &report.verdict {
-            Verdict::Holds => ("holds", None),
-            Verdict::Violated { invariant, .. } => ("violated", Some(*invariant)),
-            Verdict::NotExhaustive => ("not exhaustive", None),
+        let (verdict, invariant, length) = match &report.verdict {
+            Verdict::Holds => ("holds", None, None),
+            Verdict::Violated { invariant, path } => ("violated", Some(*invariant), Some(path.len())),
+            Verdict::NotExhaustive => ("not exhaustive", None, None),
         };
         if self.json {
             let found = json!({
-                "verdict": verdict, "invariant": invariant.map(Invariant::name), "script": script,
+                "verdict": verdict, "invariant": invariant.map(Invariant::name), "length": length, "script": script,
                 "states": progress.states, "choices": progress.choices, "depth": progress.depth,
                 "seconds": progress.elapsed.as_secs_f64(), "states_per_second": progress.states_per_second(),
                 "bytes": progress.bytes, "collision_chance": progress.collision_chance(),
@@ -225,11 +225,11 @@ impl Basic {
             progress.collision_chance()
         );
         match invariant {
-            Some(invariant) => println!("violated: {invariant}, after {} choices and no fewer", progress.depth),
+            Some(invariant) => println!("violated: {invariant}, after {} choices", length.unwrap_or_default()),
             None if verdict == "holds" => println!("holds: in every run within these bounds"),
             None => println!(
-                "not exhaustive: nothing failed in what was searched, and a limit was reached; \
-                 try --max-states, --max-memory, or smaller bounds"
+                "not exhaustive: nothing failed in what was searched, which is not all: it was stopped or reached a \
+                 limit; try --max-states, --max-memory, or smaller bounds"
             ),
         }
     }
@@ -297,8 +297,9 @@ impl Claims {
                     if as_claimed { "holds".to_owned() } else { format!("NOT as claimed: {}", grouped(states)) }
                 );
             }
-            if stop.load(std::sync::atomic::Ordering::Relaxed) {
-                break;
+            if stop.load(Ordering::Relaxed) {
+                eprintln!("stopped: the claims from here on were not checked");
+                return Ok(ExitCode::from(UNDECIDED));
             }
         }
         if self.json {

@@ -43,7 +43,7 @@ fn one(mutant: Mutant, json: bool) -> ExitCode {
         println!("{}", row(&kill));
     } else if let Some(script) = kill.script() {
         println!("{script}");
-        println!("{}: dies after {} choices and no fewer", mutant, kill.path.map_or(0, |path| path.len()));
+        println!("{}: dies after {} choices", mutant, kill.path.map_or(0, |path| path.len()));
     } else {
         println!("{mutant}: {}\nSURVIVES its scenario", mutant.rule());
     }

@@ -49,6 +49,15 @@ impl Line {
     }
 }
 
+/// A bar for so many runs; silent when nobody looks.
+pub(crate) fn bar(runs: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = "simulating {bar:30} {pos}/{len} runs, {per_sec}, {eta} to go";
+    ProgressBar::new(runs).with_style(ProgressStyle::with_template(style).expect("a valid template"))
+}
+
 /// A flag that Ctrl-C sets: searches stop at it and report what they have.
 pub(crate) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));

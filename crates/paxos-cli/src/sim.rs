@@ -1,6 +1,6 @@
 //! `paxos sim`: runs chosen by a seed.
 
-use std::{fs::File, io::BufWriter, path::PathBuf, process::ExitCode};
+use std::{fs::File, io::BufWriter, path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -112,6 +112,7 @@ impl Basic {
             }
         };
         let stop = search::stop_on_interrupt()?;
+        let bar = search::bar(self.runs, self.json);
         let (mut total, mut failed) = (Total::default(), None);
         for run in 0..self.runs {
             let (mut world, mut path) = (fresh(), Vec::new());
@@ -128,14 +129,16 @@ impl Basic {
                 &mut Tracing(trace.as_mut()),
             );
             total.add(&tally, !world.history().learned().is_empty());
+            bar.inc(1);
             if let Some(invariant) = tally.violated {
                 failed = Some((seed, invariant, self.script(&fresh(), seed, invariant, &path)?));
                 break;
             }
-            if stop.load(std::sync::atomic::Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) {
                 break;
             }
         }
+        bar.finish_and_clear();
         if let (Some(trace), Some(file)) = (trace, &self.trace) {
             trace.finish().with_context(|| format!("cannot write {}", file.display()))?;
         }

@@ -37,7 +37,7 @@ impl Kill {
     pub fn script(&self) -> Option<String> {
         let (mutant, world) = (self.mutant, self.mutant.scenario().world(Some(self.mutant)));
         let about = format!(
-            "{}: {}.\n\n{}\n\nA shortest run: none with fewer choices breaks {} here.",
+            "{}: {}.\n\n{}\n\nThe run that breaks {} in the fewest choices; none can be left out.",
             mutant.name(),
             mutant.rule(),
             wrap(mutant.story()),
