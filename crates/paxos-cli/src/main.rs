@@ -18,9 +18,19 @@ mod replay;
 mod search;
 mod sim;
 
-/// Paxos, written once: run it, step it, search it, break it.
+const EXAMPLES: &str = "\
+Examples:
+  cargo paxos demo                        three processes decide, one is killed, all is verified
+  cargo paxos check basic                 search every run of three acceptors and two proposers
+  cargo paxos mutants                     break one rule at a time, and see each version die
+  cargo paxos sim basic --seed 1 --runs 1000
+  cargo paxos run crates/paxos-basic/tests/scripts/refused_and_retry.script
+
+Exit code: 0 held, 1 violated or failed, 2 usage, 3 a search was stopped or reached a limit.";
+
+/// Paxos, written once: run it, step it, search it, break it
 #[derive(Parser)]
-#[command(name = "paxos", version, about, propagate_version = true, max_term_width = 100)]
+#[command(name = "paxos", version, propagate_version = true, max_term_width = 100, after_help = EXAMPLES)]
 struct Paxos {
     #[command(subcommand)]
     command: Command,

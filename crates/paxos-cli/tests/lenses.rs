@@ -1,0 +1,125 @@
+//! The lenses of the command line: what they print, and the exit code that is their verdict.
+
+use std::{
+    fs,
+    path::PathBuf,
+    process::{Command, Output},
+};
+
+use serde_json::Value as Json;
+
+fn paxos(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_paxos")).args(arguments).output().expect("the binary runs")
+}
+
+/// Runs it and checks the exit code; returns what it printed.
+fn expect(code: i32, arguments: &[&str]) -> String {
+    let output = paxos(arguments);
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(code), "{arguments:?}\n{out}\n{err}");
+    format!("{out}{err}")
+}
+
+fn json(code: i32, arguments: &[&str]) -> Json {
+    serde_json::from_str(&expect(code, arguments)).expect("one JSON object")
+}
+
+/// A file of this workspace.
+fn file(path: &str) -> String {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").join(path).display().to_string()
+}
+
+#[test]
+fn a_search_that_holds_exits_0_and_counts() {
+    let text = expect(0, &["check", "basic", "--own", "at-once"]);
+    assert!(text.contains("69,278 states") && text.contains("holds: in every run"), "{text}");
+    let found = json(0, &["check", "basic", "--proposers", "1", "--json"]);
+    assert_eq!((&found["verdict"], &found["states"]), (&"holds".into(), &397.into()));
+}
+
+#[test]
+fn a_search_that_fails_exits_1_and_its_script_fails_again() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let script = directory.path().join("found.script").display().to_string();
+    let search =
+        ["check", "basic", "--own", "at-once", "--mutant", "M3b", "--invariant", "Agreement", "--save", &script];
+    let text = expect(1, &search);
+    assert!(text.contains("violated: Agreement, after 8 choices"), "{text}");
+    let replayed = expect(1, &["run", &script]);
+    assert!(replayed.contains("violates Agreement") && replayed.contains("├──────▶│"), "{replayed}");
+    let replayed = json(1, &["run", &script, "--json"]);
+    assert!(replayed["violated"].as_array().is_some_and(|list| !list.is_empty()));
+}
+
+#[test]
+fn a_search_at_its_limit_exits_3_and_never_says_that_it_holds() {
+    let text = expect(3, &["check", "basic", "--max-states", "40000"]);
+    assert!(text.contains("not exhaustive") && !text.contains("holds"), "{text}");
+    assert_eq!(json(3, &["check", "basic", "--max-memory", "1", "--json"])["verdict"], "not exhaustive");
+}
+
+#[test]
+fn quorums_that_may_miss_each_other_are_a_usage_error() {
+    let text = expect(2, &["check", "basic", "--acceptors", "4", "--quorums", "flexible:2,2"]);
+    assert!(text.contains("must add up to more than 4"), "{text}");
+    for wrong in [
+        &["check", "basic", "--mutant", "M99"][..],
+        &["check", "basic", "--proposers", "4"],
+        &["check", "basic", "--invariant", "Peace"],
+        &["check"],
+        &["sim", "basic"],
+        &["sim", "basic", "--seed", "1", "--proposers", "4"],
+        &["sim", "basic", "--seed", "18446744073709551615", "--runs", "2"],
+        &["mutants", "M99"],
+        &["run"],
+    ] {
+        expect(2, wrong);
+    }
+}
+
+#[test]
+fn a_mutant_is_shown_with_its_rule_and_its_run() {
+    let text = expect(0, &["mutants", "M2"]);
+    for part in ["accepting does not raise the promise", "violates Agreement", "dies after 11 choices"] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    assert_eq!(json(0, &["mutants", "M7", "--json"])["choices"], 3);
+}
+
+#[test]
+fn a_simulation_repeats_itself_to_the_byte() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let trace = |name: &str| {
+        let path = directory.path().join(name).display().to_string();
+        let text = expect(0, &["sim", "basic", "--seed", "7", "--runs", "50", "--trace", &path]);
+        assert!(text.contains("50 runs from seed 7") && text.contains("held"), "{text}");
+        fs::read(path).expect("a trace")
+    };
+    let (one, two) = (trace("one"), trace("two"));
+    assert!(one == two && one.len() > 10_000);
+    assert_eq!(json(0, &["sim", "basic", "--seed", "7", "--runs", "50", "--json"])["runs"], 50);
+    assert_eq!(json(1, &["sim", "basic", "--seed", "1", "--mutant", "M1", "--json"])["violated"]["seed"], 1);
+}
+
+#[test]
+fn a_script_that_holds_exits_0_and_is_drawn() {
+    let text = expect(0, &["run", &file("crates/paxos-basic/tests/scripts/one_proposer.script")]);
+    assert!(text.contains("n1 learned a") && text.contains("held: every invariant"), "{text}");
+}
+
+#[test]
+fn scripts_that_cannot_be_run_say_why() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let run = |code: i32, text: &str, expected: &str| {
+        let path = directory.path().join("a.script");
+        fs::write(&path, text).expect("a script");
+        let said = expect(code, &["run", &path.display().to_string()]);
+        assert!(said.contains(expected), "{text:?} says {said:?}");
+    };
+    run(1, "protocol basic\nnodes 3\nfly\n", "line 3: `fly`");
+    run(1, "protocol basic\nnodes 3\ndeliver 7\n", "line 3: no message 7");
+    run(1, "protocol basic\nnodes 3\nexpect Agreement\nstabilize\n", "expects Agreement");
+    run(2, "protocol raft\nnodes 3\n", "there is `basic`");
+    run(2, "protocol basic\nnodes 3\nmutant M99\n", "no mutant is called");
+    assert!(expect(1, &["run", "no/such/file"]).contains("cannot read no/such/file"));
+}
