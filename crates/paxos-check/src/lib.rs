@@ -1,10 +1,10 @@
 //! A model checker, meant to be read: breadth-first search over the worlds of `paxos-sim`.
 //!
 //! It starts from a world, lets everything happen next that [`Bounds`] allow, and goes on until there is nothing new.
-//! If an invariant fails on the way, the path to it is a *shortest* one: breadth-first, every run with fewer choices was
-//! looked at before. Whatever can then be left out of it is left out. If none fails and the search has come to its
-//! end, the invariants hold in every run within the bounds. That is a proof, for these bounds and this code, and for
-//! nothing else.
+//! If an invariant fails on the way, the path to it is a *shortest* one: breadth-first, every run with fewer choices
+//! that it considers was looked at before. Whatever can then be left out of it is left out. If none fails and the
+//! search has come to its end, the invariants hold in every run within the bounds. That is a proof, for these bounds
+//! and this code, and for nothing else.
 //!
 //! ```
 //! use paxos_basic::Replica;

@@ -9,11 +9,13 @@ use paxos_check::{Limits, Report, Verdict, check};
 use paxos_models::{claims, lamport};
 use paxos_mutants::{Mutant, Wrong};
 use paxos_process::NodeSet;
+use paxos_quorums::Quorums;
 use paxos_sim::{Bounds, Disk, Header, Invariant, Loopback, Setting, World};
 use serde_json::json;
 
 use crate::{
     args::{QuorumRule, usage},
+    output::say,
     search::{self, Line, Path, UNDECIDED, grouped},
 };
 
@@ -90,6 +92,15 @@ struct Basic {
 enum Own {
     InFlight,
     AtOnce,
+}
+
+impl Own {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::InFlight => "in-flight",
+            Self::AtOnce => "at-once",
+        }
+    }
 }
 
 /// Our roles under Lamport's own specification: do as many states come out?
@@ -173,7 +184,7 @@ impl Basic {
         if let (Some(file), Some(script)) = (&self.save, &script) {
             std::fs::write(file, script).with_context(|| format!("cannot write {}", file.display()))?;
         }
-        self.print(&report, script.as_deref());
+        self.print(&report, &world.setting().quorums, script.as_deref());
         Ok(match report.verdict {
             Verdict::Holds => ExitCode::SUCCESS,
             Verdict::Violated { .. } => ExitCode::from(1),
@@ -195,7 +206,7 @@ impl Basic {
         search::script(&header, &about, world, path)
     }
 
-    fn print<C>(&self, report: &Report<C>, script: Option<&str>) {
+    fn print<C>(&self, report: &Report<C>, quorums: &Quorums, script: Option<&str>) {
         let progress = &report.progress;
         let (verdict, invariant, length) = match &report.verdict {
             Verdict::Holds => ("holds", None, None),
@@ -204,17 +215,20 @@ impl Basic {
         };
         if self.json {
             let found = json!({
+                "acceptors": self.acceptors, "proposers": self.proposers, "crashes": self.crashes,
+                "retries": self.retries, "duplicates": self.duplicates, "quorums": quorums.to_string(),
+                "own": self.own.name(), "mutant": self.mutant.map(Mutant::name),
                 "verdict": verdict, "invariant": invariant.map(Invariant::name), "length": length, "script": script,
                 "states": progress.states, "choices": progress.choices, "depth": progress.depth,
                 "seconds": progress.elapsed.as_secs_f64(), "states_per_second": progress.states_per_second(),
                 "bytes": progress.bytes, "collision_chance": progress.collision_chance(),
             });
-            return println!("{found}");
+            return say(found);
         }
         if let Some(script) = script {
-            println!("{script}");
+            say(script);
         }
-        println!(
+        say(format_args!(
             "{} states, {} choices, depth {}, {:.1} s, {} states/s, {} MiB, collision chance {:.0e}",
             grouped(progress.states),
             grouped(progress.choices),
@@ -223,14 +237,20 @@ impl Basic {
             grouped(progress.states_per_second() as usize),
             progress.bytes >> 20,
             progress.collision_chance()
-        );
+        ));
         match invariant {
-            Some(invariant) => println!("violated: {invariant}, after {} choices", length.unwrap_or_default()),
-            None if verdict == "holds" => println!("holds: in every run within these bounds"),
-            None => println!(
+            Some(invariant) => say(format_args!("violated: {invariant}, after {} choices", length.unwrap_or_default())),
+            None if verdict == "holds" => say(match self.own {
+                Own::InFlight => "holds: in every run within these bounds",
+                Own::AtOnce => {
+                    "holds: in every run within these bounds in which a node hears its own messages at once; \
+                     --own in-flight searches the others too"
+                }
+            }),
+            None => say(format_args!(
                 "not exhaustive: nothing failed in what was searched, which is not all: it was stopped or reached a \
                  limit; try --max-states, --max-memory, or smaller bounds"
-            ),
+            )),
         }
     }
 }
@@ -241,7 +261,7 @@ impl Lamport {
         let mut same = true;
         let mut rows = Vec::new();
         for (ballots, states, depth) in known {
-            let counted = lamport::count(ballots);
+            let counted = lamport::count(ballots, 2 * states);
             same &= (counted.states, counted.depth) == (states, depth);
             if self.json {
                 rows.push(json!({
@@ -249,19 +269,19 @@ impl Lamport {
                     "known_states": states, "known_depth": depth,
                 }));
             } else {
-                println!(
+                say(format_args!(
                     "3 acceptors, 2 values, ballots 0..{}: {} states, depth {} (TLC on Paxos.tla: {}, {depth})",
                     ballots - 1,
                     grouped(counted.states),
                     counted.depth,
                     grouped(states)
-                );
+                ));
             }
         }
         if self.json {
-            println!("{}", json!({"same": same, "runs": rows}));
+            say(format_args!("{}", json!({"same": same, "runs": rows})));
         } else {
-            println!("{}", if same { "the same" } else { "NOT the same: our rules are not Lamport's" });
+            say(format_args!("{}", if same { "the same" } else { "NOT the same: our rules are not Lamport's" }));
         }
         ExitCode::from(u8::from(!same))
     }
@@ -269,42 +289,55 @@ impl Lamport {
 
 impl Claims {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let mut rows = Vec::new();
-        let mut kept = true;
+        let (mut rows, mut differs, mut undecided) = (Vec::new(), false, false);
         let stop = search::stop_on_interrupt()?;
         if !self.json {
-            println!("{:<66} {:>12} {:>6} {:>8} {:>10}", "every run of", "states", "depth", "seconds", "states/s");
+            say(format_args!(
+                "{:<54} {:>12} {:>5} {:>8} {:>10}",
+                "every run of", "states", "depth", "seconds", "states/s"
+            ));
         }
         for claim in claims::all().into_iter().filter(|claim| claim.quick || !self.quick) {
+            if stop.load(Ordering::Relaxed) {
+                undecided = true;
+                break;
+            }
             let line = Line::new(claim.what, self.json);
             let report = claim.check(&stop, |progress| line.show(progress));
             line.clear();
-            let (states, progress) = (claim.states, &report.progress);
-            let as_claimed = report.verdict == Verdict::Holds && progress.states == states;
-            kept &= as_claimed;
+            let (kept, progress) = (claim.is_kept(&report), &report.progress);
+            differs |= kept == Some(false);
+            undecided |= kept.is_none();
             rows.push(json!({
-                "what": claim.what, "states": progress.states, "claimed": states, "depth": progress.depth,
-                "seconds": progress.elapsed.as_secs_f64(), "as_claimed": as_claimed,
+                "what": claim.what, "states": progress.states, "claimed": claim.states, "depth": progress.depth,
+                "depth_limit": claim.depth, "seconds": progress.elapsed.as_secs_f64(), "as_claimed": kept,
             }));
             if !self.json {
-                println!(
-                    "{:<66} {:>12} {:>6} {:>8.1} {:>10}  {}",
+                let verdict = match (kept, claim.depth) {
+                    (Some(true), None) => "holds".to_owned(),
+                    (Some(true), Some(depth)) => format!("holds so far: runs of up to {depth} choices"),
+                    (Some(false), _) => format!("NOT as claimed: {} states, and that it holds", grouped(claim.states)),
+                    (None, _) => "undecided: stopped, or at a limit".to_owned(),
+                };
+                say(format_args!(
+                    "{:<54} {:>12} {:>5} {:>8.1} {:>10}  {verdict}",
                     claim.what,
                     grouped(progress.states),
                     progress.depth,
                     progress.elapsed.as_secs_f64(),
                     grouped(progress.states_per_second() as usize),
-                    if as_claimed { "holds".to_owned() } else { format!("NOT as claimed: {}", grouped(states)) }
-                );
-            }
-            if stop.load(Ordering::Relaxed) {
-                eprintln!("stopped: the claims from here on were not checked");
-                return Ok(ExitCode::from(UNDECIDED));
+                ));
             }
         }
         if self.json {
-            println!("{}", json!({"as_claimed": kept, "claims": rows}));
+            say(json!({"as_claimed": !differs && !undecided, "claims": rows}));
+        } else {
+            say("* in which a node hears its own messages at once: fewer runs than there are");
         }
-        Ok(ExitCode::from(u8::from(!kept)))
+        Ok(match (differs, undecided) {
+            (true, _) => ExitCode::from(1),
+            (false, true) => ExitCode::from(UNDECIDED),
+            (false, false) => ExitCode::SUCCESS,
+        })
     }
 }

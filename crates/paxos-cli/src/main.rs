@@ -14,6 +14,7 @@ mod decree;
 mod demo;
 mod mutants;
 mod node;
+mod output;
 mod replay;
 mod search;
 mod sim;

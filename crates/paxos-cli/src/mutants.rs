@@ -6,7 +6,7 @@ use clap::Args;
 use paxos_mutants::{Kill, Mutant, Scenario, Spared, kill, spare};
 use serde_json::json;
 
-use crate::search::grouped;
+use crate::{output::say, search::grouped};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -40,19 +40,19 @@ fn one(mutant: Mutant, json: bool) -> ExitCode {
     let kill = kill(mutant);
     let dead = kill.is_dead();
     if json {
-        println!("{}", row(&kill));
+        say(format_args!("{}", row(&kill)));
     } else if let Some(script) = kill.script() {
-        println!("{script}");
-        println!("{}: dies after {} choices", mutant, kill.path.map_or(0, |path| path.len()));
+        say(script);
+        say(format_args!("{}: dies after {} choices", mutant, kill.path.map_or(0, |path| path.len())));
     } else {
-        println!("{mutant}: {}\nSURVIVES its scenario", mutant.rule());
+        say(format_args!("{mutant}: {}\nSURVIVES its scenario", mutant.rule()));
     }
     ExitCode::from(u8::from(!dead))
 }
 
 fn all(json: bool) -> ExitCode {
     if !json {
-        println!("{:<6} {:<21} {:<21} {:>9}  the wrong rule", "", "first sign", "shown to break", "states");
+        say(format_args!("{:<6} {:<21} {:<21} {:>9}  the wrong rule", "", "first sign", "shown to break", "states"));
     }
     let mut kills = Vec::new();
     for mutant in Mutant::all() {
@@ -62,7 +62,11 @@ fn all(json: bool) -> ExitCode {
             let shown = kill.path.as_ref();
             let shown =
                 shown.map_or_else(|| "SURVIVES".to_owned(), |path| format!("{} {}", mutant.breaks(), path.len()));
-            println!("{mutant:<6} {sign:<21} {shown:<21} {:>9}  {}", grouped(kill.progress.states), mutant.rule());
+            say(format_args!(
+                "{mutant:<6} {sign:<21} {shown:<21} {:>9}  {}",
+                grouped(kill.progress.states),
+                mutant.rule()
+            ));
         }
         kills.push(kill);
     }
@@ -71,12 +75,14 @@ fn all(json: bool) -> ExitCode {
     let survived = spared.iter().all(Spared::survived);
     if json {
         let rows: Vec<_> = kills.iter().map(row).collect();
-        println!("{}", json!({"killed": killed, "mutants": rows, "reference_survives": survived}));
+        say(format_args!("{}", json!({"killed": killed, "mutants": rows, "reference_survives": survived})));
     } else {
-        println!("\nThe reference, where they died: every run one choice longer than the longest counterexample.");
+        say(format_args!(
+            "\nThe reference, where they died: every run one choice longer than the longest counterexample."
+        ));
         for spared in &spared {
             let Scenario { nodes, requests, fires, duplicates, crash } = spared.scenario;
-            println!(
+            say(format_args!(
                 "  {nodes} nodes, {} proposals, {fires} retries, {duplicates} duplicates, {} crashes: {} states to \
                  depth {}, {}",
                 requests.len(),
@@ -84,14 +90,14 @@ fn all(json: bool) -> ExitCode {
                 grouped(spared.report.progress.states),
                 spared.report.progress.depth,
                 if spared.survived() { "survives" } else { "DIES" }
-            );
+            ));
         }
-        println!(
+        say(format_args!(
             "\n{killed} of {} mutants killed; the reference {}",
             kills.len(),
             if survived { "survives" } else { "DIES" }
-        );
-        println!("Numbers are choices. See one: cargo paxos mutants M2");
+        ));
+        say(format_args!("Numbers are choices. See one: cargo paxos mutants M2"));
     }
     ExitCode::from(u8::from(killed < kills.len() || !survived))
 }

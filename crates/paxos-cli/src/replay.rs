@@ -9,7 +9,7 @@ use paxos_mutants::{Mutant, Wrong};
 use paxos_sim::{Diagram, Happening, Script, Scriptable, Watch, World};
 use serde_json::json;
 
-use crate::args::usage;
+use crate::{args::usage, output::say};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +20,7 @@ Examples:
 A script is plain text: a head (protocol basic, nodes 3), then one command a line: request n1 propose a,
 deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize.
 
-Exit code: 0 every invariant held, 1 one was violated or the script cannot be replayed, 2 usage.";
+Exit code: 0 every invariant held, 1 one was violated or a command cannot be carried out, 2 usage or no script.";
 
 /// Replay a script, and draw what happens as a space-time diagram
 #[derive(Args)]
@@ -39,8 +39,14 @@ pub(crate) struct Run {
 impl Run {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let name = self.file.display();
-        let text = std::fs::read_to_string(&self.file).with_context(|| format!("cannot read {name}"))?;
-        let script = Script::parse(&text).with_context(|| format!("{name} cannot be read"))?;
+        let text = match std::fs::read_to_string(&self.file) {
+            Ok(text) => text,
+            Err(error) => return Ok(usage(format!("cannot read {name}: {error}"))),
+        };
+        let script = match Script::parse(&text) {
+            Ok(script) => script,
+            Err(error) => return Ok(usage(format!("{name} is no script: {error}"))),
+        };
         if script.header.protocol != "basic" {
             let protocol = &script.header.protocol;
             return Ok(usage(format!("{name}: no protocol is called {protocol:?}; there is `basic`")));
@@ -67,15 +73,15 @@ impl Run {
                 .iter()
                 .map(|(invariant, line)| json!({"invariant": invariant.name(), "line": line}))
                 .collect();
-            println!("{}", json!({"script": replayed.text, "diagram": diagram.text(), "violated": violated}));
+            say(format_args!("{}", json!({"script": replayed.text, "diagram": diagram.text(), "violated": violated})));
             return Ok(code);
         }
-        println!("{}", replayed.text);
+        say(format_args!("{}", replayed.text));
         if !self.no_diagram {
-            println!("{}", diagram.text());
+            say(format_args!("{}", diagram.text()));
         }
         if !self.no_diagram && replayed.violated.is_empty() {
-            println!("held: every invariant, after every command");
+            say(format_args!("held: every invariant, after every command"));
         }
         for (invariant, line) in &replayed.violated {
             eprintln!("violated: {invariant}, first after line {line}");

@@ -18,7 +18,8 @@ use serde_json::json;
 
 use crate::{
     args::usage,
-    search::{self, Path},
+    output::say,
+    search::{self, Path, UNDECIDED},
 };
 
 /// Simulate: runs chosen by a seed, the same to the byte for the same seed
@@ -40,7 +41,7 @@ Examples:
   cargo paxos sim basic --seed 1 --runs 100 --trace t.ndjson   and their paxos-trace/1, for an outside validator
   cargo paxos sim basic --seed 1 --runs 5000 --mutant M1   how soon does chance find a bug?
 
-Exit code: 0 held in every run, 1 violated, 2 usage.";
+Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run.";
 
 /// Basic Paxos with loss, duplication, reordering, crashes and restarts
 #[derive(Args)]
@@ -50,7 +51,7 @@ struct Basic {
     #[arg(long)]
     seed: u64,
     /// How many runs, each with the next seed
-    #[arg(long, default_value_t = 1)]
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     runs: u64,
     /// The size of the cluster
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=26))]
@@ -59,8 +60,8 @@ struct Basic {
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=26))]
     proposers: u8,
     /// How many choices a run may have
-    #[arg(long, default_value_t = 400)]
-    steps: usize,
+    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: u32,
     /// A mutant in place of the protocol: see `paxos mutants`
     #[arg(long)]
     mutant: Option<Mutant>,
@@ -124,7 +125,7 @@ impl Basic {
                 &mut world,
                 &self.bounds(),
                 &Invariant::ALL,
-                self.steps,
+                self.steps as usize,
                 &mut path,
                 &mut Tracing(trace.as_mut()),
             );
@@ -143,7 +144,11 @@ impl Basic {
             trace.finish().with_context(|| format!("cannot write {}", file.display()))?;
         }
         self.print(&total, failed.as_ref());
-        Ok(ExitCode::from(u8::from(failed.is_some())))
+        Ok(match failed {
+            Some(_) => ExitCode::from(1),
+            None if total.runs < self.runs => ExitCode::from(UNDECIDED),
+            None => ExitCode::SUCCESS,
+        })
     }
 
     /// Whatever may go wrong, often; how often, each seed decides for itself.
@@ -169,26 +174,29 @@ impl Basic {
             let violated = failed.map(
                 |(seed, invariant, script)| json!({"seed": seed, "invariant": invariant.name(), "script": script}),
             );
-            return println!(
+            return say(format_args!(
                 "{}",
                 json!({
                     "seed": self.seed, "runs": runs, "learned": learned, "choices": tally.steps,
                     "delivered": tally.delivered, "dropped": tally.dropped, "duplicated": tally.duplicated,
                     "retries": tally.fired, "crashes": tally.crashes, "violated": violated,
                 })
-            );
+            ));
         }
         if let Some((_, _, script)) = failed {
-            println!("{script}");
+            say(script);
         }
-        println!(
+        say(format_args!(
             "{runs} runs from seed {}: {learned} learned a value; {} choices, {} messages arrived, {} lost, {} twice, \
              {} retries, {} crashes",
             self.seed, tally.steps, tally.delivered, tally.dropped, tally.duplicated, tally.fired, tally.crashes
-        );
+        ));
         match failed {
-            Some((seed, invariant, _)) => println!("violated: {invariant}, by seed {seed}"),
-            None => println!("held: every invariant, after every choice"),
+            Some((seed, invariant, _)) => say(format_args!("violated: {invariant}, by seed {seed}")),
+            None if *runs < self.runs => {
+                say(format_args!("stopped after {runs} of {} runs; nothing failed in those", self.runs));
+            }
+            None => say("held: every invariant, after every choice"),
         }
     }
 }

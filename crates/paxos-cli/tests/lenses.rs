@@ -3,7 +3,7 @@
 use std::{
     fs,
     path::PathBuf,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 use serde_json::Value as Json;
@@ -32,7 +32,7 @@ fn file(path: &str) -> String {
 #[test]
 fn a_search_that_holds_exits_0_and_counts() {
     let text = expect(0, &["check", "basic", "--own", "at-once"]);
-    assert!(text.contains("69,278 states") && text.contains("holds: in every run"), "{text}");
+    assert!(text.contains("69,278 states") && text.contains("hears its own messages at once"), "{text}");
     let found = json(0, &["check", "basic", "--proposers", "1", "--json"]);
     assert_eq!((&found["verdict"], &found["states"]), (&"holds".into(), &397.into()));
 }
@@ -68,6 +68,8 @@ fn quorums_that_may_miss_each_other_are_a_usage_error() {
         &["check", "basic", "--invariant", "Peace"],
         &["check"],
         &["sim", "basic"],
+        &["sim", "basic", "--seed", "1", "--runs", "0"],
+        &["sim", "basic", "--seed", "1", "--steps", "0"],
         &["sim", "basic", "--seed", "1", "--proposers", "4"],
         &["sim", "basic", "--seed", "18446744073709551615", "--runs", "2"],
         &["mutants", "M99"],
@@ -116,10 +118,38 @@ fn scripts_that_cannot_be_run_say_why() {
         let said = expect(code, &["run", &path.display().to_string()]);
         assert!(said.contains(expected), "{text:?} says {said:?}");
     };
-    run(1, "protocol basic\nnodes 3\nfly\n", "line 3: `fly`");
+    run(2, "protocol basic\nnodes 3\nfly\n", "line 3: `fly`");
     run(1, "protocol basic\nnodes 3\ndeliver 7\n", "line 3: no message 7");
     run(1, "protocol basic\nnodes 3\nexpect Agreement\nstabilize\n", "expects Agreement");
     run(2, "protocol raft\nnodes 3\n", "there is `basic`");
     run(2, "protocol basic\nnodes 3\nmutant M99\n", "no mutant is called");
-    assert!(expect(1, &["run", "no/such/file"]).contains("cannot read no/such/file"));
+    assert!(expect(2, &["run", "no/such/file"]).contains("cannot read no/such/file"));
+}
+
+/// `| head` closes the pipe early: that is no failure and no panic.
+#[test]
+fn a_reader_that_leaves_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_paxos"))
+        .args(["mutants", "M2"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary runs");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+/// The runs that the book shows: each tells exactly what stands in it, and violates nothing.
+#[test]
+fn the_books_scripts_tell_what_they_show() {
+    let folder = file("docs/scripts");
+    let scripts: Vec<PathBuf> =
+        fs::read_dir(folder).expect("the book's scripts").map(|entry| entry.expect("an entry").path()).collect();
+    assert!(scripts.len() >= 10, "the scripts are there");
+    for path in scripts {
+        let name = path.display().to_string();
+        let told = json(0, &["run", &name, "--json"]);
+        assert_eq!(told["script"], fs::read_to_string(&path).expect("a script"), "{name}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use paxos_basic::Replica;
-use paxos_check::{Limits, Progress, Report, check};
+use paxos_check::{Limits, Progress, Report, Verdict, check};
 use paxos_messages::single::{Request, Timer};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
@@ -21,6 +21,8 @@ pub struct Claim {
     pub setting: Setting,
     /// What may happen in it.
     pub bounds: Bounds<Request<char>>,
+    /// How long a run may be; `None` is every run, to its end.
+    pub depth: Option<usize>,
     /// How many distinct states there must be.
     pub states: usize,
     /// Whether it is small enough for every run of the tests. The others are run by `cargo paxos check claims`.
@@ -33,7 +35,20 @@ impl Claim {
     pub fn check(&self, stop: &Arc<AtomicBool>, tell: impl FnMut(&Progress)) -> Found {
         let quorums = self.setting.quorums;
         let world = World::new(self.setting, |id| Replica::new(id, quorums));
-        check(&world, &self.bounds, &Limits { stop: Arc::clone(stop), ..Limits::default() }, tell)
+        let depth = self.depth.unwrap_or(usize::MAX);
+        check(&world, &self.bounds, &Limits { depth, stop: Arc::clone(stop), ..Limits::default() }, tell)
+    }
+
+    /// Whether `found` is as claimed; `None` when the search was stopped, or reached a limit, before it could tell.
+    #[must_use]
+    pub fn is_kept(&self, found: &Found) -> Option<bool> {
+        let counted = found.progress.states == self.states;
+        match (&found.verdict, self.depth) {
+            (Verdict::Holds, None) => Some(counted),
+            (Verdict::NotExhaustive, Some(depth)) if found.progress.depth == depth => Some(counted),
+            (Verdict::NotExhaustive, _) => None,
+            (Verdict::Holds, Some(_)) | (Verdict::Violated { .. }, _) => Some(false),
+        }
     }
 }
 
@@ -44,7 +59,8 @@ pub fn rivals(proposers: u8) -> Bounds<Request<char>> {
     Bounds::requests((1..=proposers.min(26)).map(request).collect())
 }
 
-/// All claims, smallest first.
+/// All claims, about in order of size. A star marks those in which a node hears its own messages at once, which is
+/// fewer runs than there are ([`Loopback::AtOnce`]); a crash is one of any node, at any moment, with its restart.
 ///
 /// # Panics
 ///
@@ -59,34 +75,49 @@ pub fn all() -> Vec<Claim> {
     let full = |quorums| Setting { disk: Disk::AtOnce, ..Setting::new(quorums) };
     let short = |quorums| Setting { loopback: Loopback::AtOnce, ..full(quorums) };
     let crash = || Bounds { crashes: 1, may_crash: NodeSet::first(3), ..rivals(2) };
-    let claim = |what, setting, bounds, states, quick| Claim { what, setting, bounds, states, quick };
+    let one_crash = |proposers| Bounds { crashes: 1, may_crash: NodeSet::first(4), ..rivals(proposers) };
+    let asked_twice = ['a', 'b'].map(|value| (NodeId(1), Request::Propose(value))).to_vec();
+    let retry = Bounds { fires: 1, may_fire: NodeSet::only(NodeId(1)), ..rivals(2) };
+    let claim = |what, setting, bounds, states, quick| Claim { what, setting, bounds, depth: None, states, quick };
     vec![
-        claim("3 acceptors, 2 proposers, own messages at once", short(majority(3)), rivals(2), 69_278, true),
+        claim("4 acceptors (even), 1 proposer, 1 crash", Setting::new(majority(4)), one_crash(1), 39_276, true),
+        claim(
+            "4 acceptors, quorums of 3 and 2, 1 proposer, 1 crash",
+            Setting::new(flexible),
+            one_crash(1),
+            78_129,
+            true,
+        ),
+        claim("3 acceptors, 2 proposers *", short(majority(3)), rivals(2), 69_278, true),
         claim("3 acceptors, 2 proposers", full(majority(3)), rivals(2), 777_187, true),
         claim(
-            "3 acceptors, 2 proposers, 1 message twice, own messages at once",
+            "3 acceptors, 1 proposer asked twice, 1 crash *",
+            Setting { disk: Disk::Manual, ..short(majority(3)) },
+            Bounds { crashes: 1, may_crash: NodeSet::first(3), ..Bounds::requests(asked_twice) },
+            247_571,
+            true,
+        ),
+        claim(
+            "3 acceptors, 2 proposers, 1 message twice *",
             short(majority(3)),
             Bounds { duplicates: 1, ..rivals(2) },
             926_157,
             true,
         ),
         claim(
-            "3 acceptors, 2 proposers, 1 crash of any, own messages at once",
+            "3 acceptors, 2 proposers, 1 crash *",
             Setting { disk: Disk::Manual, ..short(majority(3)) },
             crash(),
             1_780_804,
             true,
         ),
-        claim("4 acceptors (even), 2 proposers, own messages at once", short(majority(4)), rivals(2), 1_963_301, true),
-        claim(
-            "4 acceptors, flexible quorums 3 and 2, own messages at once",
-            short(flexible),
-            rivals(2),
-            8_024_840,
-            false,
-        ),
-        claim("4 acceptors, grid of 2 rows, own messages at once", short(grid), rivals(2), 11_390_654, false),
-        claim("3 acceptors, 2 proposers, 1 crash of any", Setting::new(majority(3)), crash(), 16_498_949, false),
-    ]
-    // ANCHOR_END: claims
+        claim("4 acceptors (even), 2 proposers *", short(majority(4)), rivals(2), 1_963_301, true),
+        Claim {
+            depth: Some(14),
+            ..claim("3 acceptors, 2 proposers, the first retries *", short(majority(3)), retry, 1_033_810, true)
+        },
+        claim("4 acceptors, quorums of 3 and 2, 2 proposers *", short(flexible), rivals(2), 8_024_840, false),
+        claim("4 acceptors, grid of 2 rows, 2 proposers *", short(grid), rivals(2), 11_390_654, false),
+        claim("3 acceptors, 2 proposers, 1 crash", Setting::new(majority(3)), crash(), 16_498_949, false),
+    ]    // ANCHOR_END: claims
 }

@@ -7,8 +7,9 @@
 //!
 //! Here the acceptors are `paxos_acceptor::single::Acceptor`, and the value of a ballot is what
 //! `paxos_proposer::single::Proposer` proposes when it is given the promises of a quorum. If the same numbers come
-//! out, they allow exactly what the specification allows: too few states would mean rules that are too strict or
-//! never used, too many would mean rules that are too weak.
+//! out, they allow as much as the specification allows. Too few states would mean rules that are too strict or never
+//! used; too many, rules that allow what the specification does not, which is either a weaker rule or a harmless
+//! word more. Two ballots cannot tell all rules apart (adopting the *lowest* vote gives 3,921 as well); three can.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -44,13 +45,14 @@ struct State {
     said: BTreeSet<(NodeId, Message<char>)>,
 }
 
-/// Counts the states with ballots 0 to `ballots` - 1.
+/// Counts the states with ballots 0 to `ballots` - 1. Stops soon after `limit` states: rules that are too weak have
+/// many.
 #[must_use]
-pub fn count(ballots: u64) -> Counted {
+pub fn count(ballots: u64, limit: usize) -> Counted {
     let initial = State { acceptors: [const { Acceptor::new() }; ACCEPTORS as usize], said: BTreeSet::new() };
     let mut seen = HashSet::from([initial.clone()]);
     let (mut level, mut depth) = (vec![initial], 0);
-    while !level.is_empty() {
+    while !level.is_empty() && seen.len() <= limit {
         depth += 1;
         let mut next = Vec::new();
         for state in &level {
@@ -144,6 +146,6 @@ mod tests {
 
     #[test]
     fn two_ballots_have_as_many_states_as_tlc_finds() {
-        assert_eq!(count(2), Counted { states: 3_921, depth: 17 });
+        assert_eq!(count(2, 10_000), Counted { states: 3_921, depth: 17 });
     }
 }

@@ -6,7 +6,7 @@
 //!   which has a known number of states.
 //!
 //! ```
-//! let counted = paxos_models::lamport::count(2);
+//! let counted = paxos_models::lamport::count(2, 10_000);
 //! assert_eq!((counted.states, counted.depth), (3_921, 17));
 //! ```
 

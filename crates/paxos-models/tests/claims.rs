@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use paxos_check::Verdict;
 use paxos_models::claims;
 
 #[test]
 fn the_quick_claims_hold_with_their_number_of_states() {
     for claim in claims::all().into_iter().filter(|claim| claim.quick) {
         let report = claim.check(&Arc::default(), |_| {});
-        assert_eq!(report.verdict, Verdict::Holds, "{}", claim.what);
         assert_eq!(report.progress.states, claim.states, "{}", claim.what);
+        assert_eq!(claim.is_kept(&report), Some(true), "{}: {:?}", claim.what, report.verdict);
     }
 }

@@ -52,12 +52,31 @@ fn stored_scripts_break_what_they_say() {
         let replayed = script.replay(mutant.scenario().world(Some(mutant)), &mut ());
         let violated = replayed.unwrap_or_else(|error| panic!("{mutant}: {error}")).violated;
         assert!(violated.iter().any(|(failed, _)| *failed == mutant.breaks()), "{mutant}: {violated:?}");
-        // The same choices with no rule wrong break nothing, or cannot even be made.
-        if let Ok(replayed) = Script::parse(&mutant.script().replace("expect ", "# expect "))
-            .expect("a comment is no command")
-            .replay(mutant.scenario().world(None), &mut ())
-        {
-            assert_eq!(replayed.violated, [], "{mutant}: with no rule wrong");
-        }
+        with_no_rule_wrong(mutant);
     }
+}
+
+/// The same choices with no rule wrong violate nothing, as far as they can be made; most cannot to the end, because
+/// the right rule does not say what the next choice delivers.
+fn with_no_rule_wrong(mutant: Mutant) {
+    let text = mutant.script().replace("expect ", "# expect ").replace("mutant ", "# mutant ");
+    let replay = |text: &str| {
+        let script = Script::parse(text).expect("a comment is no command");
+        script.replay(mutant.scenario().world(None), &mut ())
+    };
+    let replayed = match replay(&text) {
+        Ok(replayed) => {
+            assert!(
+                [Mutant::M7, Mutant::M8, Mutant::M9].contains(&mutant),
+                "{mutant}: a wrong acceptor, proposer or driver says something that a right one does not"
+            );
+            replayed
+        }
+        Err(error) => {
+            let before: Vec<&str> = text.lines().take(error.line - 1).collect();
+            assert!(before.iter().any(|line| line.starts_with("request")), "{mutant}: {error}");
+            replay(&before.join("\n")).expect("it could be made so far")
+        }
+    };
+    assert_eq!(replayed.violated, [], "{mutant}: with no rule wrong");
 }

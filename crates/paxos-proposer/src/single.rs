@@ -29,8 +29,11 @@ pub struct Proposer<V> {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 enum Wish<V> {
     Nothing,
-    /// Find out what is chosen.
-    Learn,
+    /// Find out what is chosen. `again` when somebody has asked since the ballot was opened: promises given before a
+    /// question say nothing about what was chosen until it, so that nothing was found does not answer it.
+    Learn {
+        again: bool,
+    },
     /// Have this chosen, unless something else may have been.
     Propose(V),
 }
@@ -74,7 +77,7 @@ impl<V: Value> Proposer<V> {
         self.wish = match (&self.wish, request) {
             (Wish::Propose(_), _) => return, // one decision: the first value asked for here is the one we argue for
             (_, Request::Propose(value)) => Wish::Propose(value),
-            (_, Request::Learn) => Wish::Learn,
+            (_, Request::Learn) => Wish::Learn { again: self.stage != Stage::Idle },
         };
         if self.stage == Stage::Idle {
             self.open(out);
@@ -91,6 +94,9 @@ impl<V: Value> Proposer<V> {
         };
         self.opened = Some(ballot);
         self.outbid = None;
+        if let Wish::Learn { again } = &mut self.wish {
+            *again = false;
+        }
         self.stage = Stage::Electing { promised_by: NodeSet::EMPTY, highest: None };
         out.persist(Record::Round(ballot));
         out.send_after_sync(self.quorums.members(), Message::Prepare { ballot });
@@ -126,7 +132,8 @@ impl<V: Value> Proposer<V> {
         let value = match (highest, &self.wish) {
             (Some(vote), _) => vote.value,
             (None, Wish::Propose(value)) => value.clone(),
-            (None, Wish::Learn | Wish::Nothing) => {
+            (None, Wish::Learn { again: true }) => return self.open(out),
+            (None, Wish::Learn { again: false } | Wish::Nothing) => {
                 // A quorum has promised and none of it has voted: no lower ballot has chosen or ever will (§2.3).
                 out.emit(Output::NothingChosen { below: ballot });
                 return self.stop(out);

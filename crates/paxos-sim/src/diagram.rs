@@ -97,7 +97,7 @@ where
                 self.arrow(packet.from, packet.to, P::phase(&packet.message), &packet.message.to_string());
             }
             Happening::Asked(node, request) => self.mark(node, '?', &format!("{node} is asked: {request}")),
-            Happening::Fired(node, timer) => self.mark(node, '⏰', &format!("{timer} goes off")),
+            Happening::Fired(node, timer) => self.mark(node, '◷', &format!("{timer} goes off")),
             Happening::Synced(node) => self.mark(node, '▣', &format!("{node} synced")),
             Happening::Told(node, output) => self.mark(node, '★', &format!("{node} {output}")),
             Happening::Dropped(packet) => {

@@ -91,6 +91,11 @@ impl<V: Value> History<V> {
     pub(crate) fn restarted(&mut self, node: NodeId, memory: &Memory<V>) {
         let promised = self.promised.iter().find(|(of, _)| *of == node).map(|(_, ballot)| *ballot);
         self.must_be_durable(node, memory.promised >= promised);
+        let kept = |(slot, vote, voters): &(Slot, Vote<V>, NodeSet)| {
+            let found = memory.votes.iter().any(|(at, kept)| at == slot && kept.ballot >= vote.ballot);
+            found || !voters.contains(node)
+        };
+        self.must_be_durable(node, self.votes.iter().all(kept));
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {

@@ -209,6 +209,16 @@ mod tests {
         assert_eq!(failed(&history), []);
         history.restarted(NodeId(1), &empty);
         assert_eq!(failed(&history), [Invariant::DurableBeforeVote], "the disk lost what it had");
+
+        // A disk that kept the promise and lost the vote has lost what matters most.
+        let everything =
+            || Memory { promised: Some(ballot(1)), votes: vec![(Slot(0), Vote { ballot: ballot(1), value: 'a' })] };
+        let mut history = History::new();
+        history.note(NodeId(1), voted(0, 1, 'a'), everything);
+        history.restarted(NodeId(1), &everything());
+        assert_eq!(failed(&history), [Invariant::Validity; 0]);
+        history.restarted(NodeId(1), &Memory { votes: Vec::new(), ..everything() });
+        assert_eq!(failed(&history), [Invariant::DurableBeforeVote]);
     }
 
     #[test]

@@ -207,7 +207,15 @@ impl<P: Observed + Clone + Hash> World<P> {
 
     // ANCHOR: choices
     /// Everything that may happen next within `bounds`, appended to `choices`.
+    ///
+    /// Where no crash can follow any more, a disk that has something to sync is the only choice: a sync that waits
+    /// then is no more than a message that waits.
+    ///
+    /// # Panics
+    ///
+    /// When `bounds` have more than 64 requests.
     pub fn choices(&self, bounds: &BoundsOf<P>, choices: &mut Vec<ChoiceOf<P>>) {
+        assert!(bounds.requests.len() <= 64, "bounds have at most 64 requests");
         let may_crash = self.spent.crashes < bounds.crashes;
         // Without a crash to come, a sync that waits is a message that waits: let it come first.
         if let Some(node) = self.nodes.iter().find(|node| !may_crash && !node.unsynced.is_empty()) {

@@ -188,6 +188,28 @@ fn finding_out_proposes_only_what_it_finds() {
 }
 
 #[test]
+fn a_question_is_answered_by_promises_given_after_it() {
+    let mut proposer = electing(Request::Learn);
+    receive(&mut proposer, 1, promise(None));
+    // Between the first promise and this question a value may have been chosen by the others.
+    assert!(step(&mut proposer, Event::Request(Request::Learn)).is_empty());
+    let out = receive(&mut proposer, 2, promise(None));
+    assert_eq!((out.outputs, out.records), (vec![], vec![Record::Round(ballot(3, 2))]), "it asks again");
+    let found = Some(Vote { ballot: ballot(2, 3), value: 'z' });
+    receive(&mut proposer, 1, Message::Promise { ballot: ballot(3, 2), accepted: None });
+    let out = receive(&mut proposer, 3, Message::Promise { ballot: ballot(3, 2), accepted: found });
+    assert_eq!(out.sends[0].message, Message::Accept { ballot: ballot(3, 2), value: 'z' });
+
+    // A retry asks again as well: one round more is enough.
+    let mut proposer = electing(Request::Learn);
+    step(&mut proposer, Event::Request(Request::Learn));
+    step(&mut proposer, Event::Timeout(Timer::Retry));
+    receive(&mut proposer, 1, Message::Promise { ballot: ballot(3, 2), accepted: None });
+    let out = receive(&mut proposer, 2, Message::Promise { ballot: ballot(3, 2), accepted: None });
+    assert_eq!(out.outputs, [Output::NothingChosen { below: ballot(3, 2) }]);
+}
+
+#[test]
 fn a_busy_proposer_argues_for_its_first_value() {
     let mut proposer = electing(Request::Propose('m'));
     assert!(step(&mut proposer, Event::Request(Request::Propose('n'))).is_empty());
