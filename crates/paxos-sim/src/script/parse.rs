@@ -101,9 +101,9 @@ impl Head {
 fn command(words: &[&str], line: &str) -> Result<Command, String> {
     Ok(match words {
         ["deliver"] => Command::Deliver(Which::All),
-        ["deliver", which @ ..] => Command::Deliver(self::which(which)?),
-        ["duplicate", which @ ..] => Command::Duplicate(self::which(which)?),
-        ["drop", which @ ..] => Command::Drop(self::which(which)?),
+        ["deliver", which @ ..] => Command::Deliver(self::which(which, line)?),
+        ["duplicate", which @ ..] => Command::Duplicate(self::which(which, line)?),
+        ["drop", which @ ..] => Command::Drop(self::which(which, line)?),
         // A value may hold spaces: the rest of the line is taken as it stands.
         ["request", id, _, ..] => Command::Request(node(id)?, rest(line, 2).to_owned()),
         ["fire", id, timer] => Command::Fire(node(id)?, (*timer).to_owned()),
@@ -122,10 +122,11 @@ fn command(words: &[&str], line: &str) -> Result<Command, String> {
     })
 }
 
-fn which(words: &[&str]) -> Result<Which, String> {
+fn which(words: &[&str], line: &str) -> Result<Which, String> {
     match words {
         [index] => Ok(Which::Number(number(index)?)),
-        [from, to, text @ ..] => Ok(Which::Like { from: node(from)?, to: node(to)?, text: text.join(" ") }),
+        // A value in the message may hold spaces: its text, too, is taken as it stands.
+        [from, to, ..] => Ok(Which::Like { from: node(from)?, to: node(to)?, text: rest(line, 3).to_owned() }),
         [] => Err("which message? Its number, or from, to and the beginning of its text".to_owned()),
     }
 }

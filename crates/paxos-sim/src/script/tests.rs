@@ -39,4 +39,7 @@ fn values_may_hold_spaces() {
     let script = Script::parse("protocol basic\nnodes 1\nrequest n1 propose two words\n").unwrap();
     let command = script.lines[2].command.clone();
     assert_eq!(command, Some(Command::Request(NodeId(1), "propose two words".to_owned())));
+    let script = Script::parse("protocol basic\nnodes 1\ndrop n1 n1 Accept b1.1 two  spaces\n").unwrap();
+    let which = Which::Like { from: NodeId(1), to: NodeId(1), text: "Accept b1.1 two  spaces".to_owned() };
+    assert_eq!(script.lines[2].command, Some(Command::Drop(which)));
 }
