@@ -41,7 +41,8 @@ pub(crate) struct Node {
     /// All nodes of the cluster, this one among them: ID=HOST:PORT,ID=HOST:PORT,...
     #[arg(long, required = true, value_delimiter = ',', value_name = "ID=ADDR")]
     peers: Vec<Peer>,
-    /// Where this node keeps its memory; created if need be. Each node has its own, for ever
+    /// Where this node keeps its memory; created if need be. Each node has its own, for ever, and the same members
+    /// and quorums; addresses may change
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
     /// Listen here instead of at this node's address in --peers
@@ -59,6 +60,9 @@ pub(crate) struct Node {
     /// How to write the log and the line that says that the node is ready
     #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
     log_format: LogFormat,
+    /// The same as --log-format json
+    #[arg(long, conflicts_with = "log_format")]
+    json: bool,
     /// Hold every message to a peer so long: a slow network on one machine
     #[arg(long, default_value = "0ms", value_name = "TIME", value_parser = args::duration)]
     delay: Duration,
@@ -91,16 +95,17 @@ impl Node {
             Ok(cluster) => cluster,
             Err(problem) => return Ok(args::usage(problem)),
         };
-        if let Err(problem) = log::start(self.log_format) {
+        let format = if self.json { LogFormat::Json } else { self.log_format };
+        if let Err(problem) = log::start(format) {
             return Ok(args::usage(problem));
         }
-        let identity = Identity { node: self.id, cluster: self.cluster.clone() };
-        let (store, recovered) = Store::open(&self.data, identity)?;
+        let membership = format!("{} {quorums}", quorums.members());
+        let identity = Identity { node: self.id, cluster: self.cluster.clone(), membership };
+        let (store, recovered) = Store::open(&self.data, identity.clone())?;
         let (memory, records) = (store.path().to_owned(), recovered.len());
         let retry = self.retry.clone();
         let config = Config {
-            id: self.id,
-            cluster: self.cluster.clone(),
+            identity,
             listen,
             peers,
             durations: Box::new(move |Timer::Retry| retry.clone()),
@@ -109,7 +114,7 @@ impl Node {
             delay: self.delay,
         };
         let replica = Replica::<Decree>::new(self.id, quorums);
-        let node = paxos_node::Node::start(config, replica, recovered, store, log::Log::new(self.id))
+        let node = paxos_node::Node::start(config, replica, recovered, store, log::Log::new(self.id, format))
             .with_context(|| format!("cannot listen on {listen}"))?;
 
         let handle = node.handle();
@@ -122,7 +127,7 @@ impl Node {
             });
         }
         info!(target: "paxos::node", node = %self.id, address = %node.address(), records, "ready");
-        let ready = match self.log_format {
+        let ready = match format {
             LogFormat::Text => {
                 format!("{} is ready at {}, with its memory in {}", self.id, node.address(), memory.display())
             }

@@ -119,5 +119,6 @@ pub fn all() -> Vec<Claim> {
         claim("4 acceptors, quorums of 3 and 2, 2 proposers *", short(flexible), rivals(2), 8_024_840, false),
         claim("4 acceptors, grid of 2 rows, 2 proposers *", short(grid), rivals(2), 11_390_654, false),
         claim("3 acceptors, 2 proposers, 1 crash", Setting::new(majority(3)), crash(), 16_498_949, false),
-    ]    // ANCHOR_END: claims
+    ]
+    // ANCHOR_END: claims
 }

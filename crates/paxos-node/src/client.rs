@@ -14,7 +14,7 @@ use std::{
 use paxos_process::NodeId;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::wire::{Hello, Inbound, ReadError, Welcome, Who, framed};
+use crate::wire::{Answer, Hello, Inbound, ReadError, Welcome, Who, framed};
 
 /// A connection to one node, for requests `Q` that are answered by `O`.
 pub struct Client<Q, O> {
@@ -50,10 +50,11 @@ impl<Q: Serialize, O: DeserializeOwned> Client<Q, O> {
     /// # Errors
     ///
     /// When no answer comes by `deadline`. Nobody knows then whether the request has been or will be carried out:
-    /// it may have been lost on the way there, or its answer on the way back.
+    /// it may have been lost on the way there, or its answer on the way back. A node that refuses a request says why
+    /// and closes the connection; one longer than [`MAX_REQUEST`](crate::MAX_REQUEST) is not carried out.
     pub fn ask(&mut self, request: &Q, deadline: Instant) -> Result<O, ClientError> {
         self.say(request, deadline)?;
-        self.hear(deadline)
+        self.hear::<Answer<O>>(deadline)?.map_err(ClientError::Refused)
     }
 
     fn say<T: Serialize>(&mut self, value: &T, deadline: Instant) -> Result<(), ClientError> {
@@ -85,7 +86,7 @@ fn left(deadline: Instant) -> Result<Duration, ClientError> {
 pub enum ClientError {
     /// Nobody listens there.
     Unreachable(io::Error),
-    /// The node does not want us; the text says why.
+    /// The node does not want us, or not what we ask; the text says why.
     Refused(String),
     /// The deadline has passed.
     TimedOut,
@@ -99,7 +100,7 @@ impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable(error) => write!(f, "cannot connect: {error}"),
-            Self::Refused(reason) => write!(f, "the node refuses the connection: {reason}"),
+            Self::Refused(reason) => write!(f, "the node refuses: {reason}"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Lost(error) => write!(f, "the connection is lost: {error}"),
             Self::Misunderstood(what) => write!(f, "the node is not understood: {what}"),

@@ -14,7 +14,7 @@
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
 //! `local` is the inbox, the [`Clock`] and the waiting clients; `store` is a disk, a log that knows its owner; `wire`
-//! is what goes over a connection, `link` the connections out, `listen` those that come in; [`Node`] is all of it
+//! is what goes over a connection, `link` the connections out, `listen` those that come in, `limit` how much one may ask; [`Node`] is all of it
 //! together, and [`Client`] is the other side.
 //!
 //! A cluster of one, which is all it takes to be durable:
@@ -31,11 +31,13 @@
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let directory = tempfile::tempdir()?;
 //! let id = NodeId(1);
-//! let (store, recovered) = Store::open(&directory, Identity { node: id, cluster: "example".into() })?;
-//! let replica = Replica::<String>::new(id, Quorums::majority(NodeSet::only(id))?);
+//! let quorums = Quorums::majority(NodeSet::only(id))?;
+//! let membership = format!("{} {quorums}", quorums.members());
+//! let identity = Identity { node: id, cluster: "example".into(), membership };
+//! let (store, recovered) = Store::open(&directory, identity.clone())?;
+//! let replica = Replica::<String>::new(id, quorums);
 //! let config = Config {
-//!     id,
-//!     cluster: "example".into(),
+//!     identity,
 //!     listen: "127.0.0.1:0".parse()?,
 //!     peers: BTreeMap::new(),
 //!     durations: Box::new(|_| Duration::from_millis(150)..=Duration::from_millis(300)),
@@ -44,7 +46,7 @@
 //!     delay: Duration::ZERO,
 //! };
 //! let node = Node::start(config, replica, recovered, store, ())?;
-//! let answer = node.handle().ask(Request::Propose("blue".into()));
+//! let answer = node.handle().ask(Request::Propose("blue".into()))?;
 //! assert_eq!(answer.blocking_recv()?, Output::Learned("blue".into()));
 //!
 //! node.handle().stop();
@@ -56,7 +58,8 @@
 //! # What it does not do
 //!
 //! It authenticates and encrypts nothing: whoever reaches the port and knows the cluster's name is believed, so run
-//! it on a network that you trust. It does not change the members of a cluster. It promises no delivery: a message
+//! it on a network that you trust. It does not change the members of a cluster, nor its quorums: they are part of a
+//! node's [`Identity`], and a store or a peer with others is refused. It promises no delivery: a message
 //! may be dropped when a queue is full (and is counted), lost when a connection breaks, and repeated by nobody but
 //! the process. It knows no protocol, so it cannot know whether one makes progress.
 
@@ -78,12 +81,15 @@ mod link;
 
 mod listen;
 
+mod limit;
+
 mod client;
 
 pub use client::{Client, ClientError};
 pub use clock::{Clock, Durations};
 pub use drive::drive;
 pub use environment::{Disk, Observer, Outbox};
+pub use limit::{AskError, MAX_REQUEST};
 pub use local::{Answers, Input, Local};
 pub use node::{Config, Handle, Node, NodeError};
 pub use store::{Identity, Store, StoreError};

@@ -20,17 +20,16 @@ use serde::{Serialize, de::DeserializeOwned};
 use tokio::{runtime::Builder, sync::oneshot};
 
 use crate::{
-    Answers, Clock, Disk, Durations, Input, Local, Observer, drive,
+    Answers, AskError, Clock, Disk, Durations, Identity, Input, Local, Observer, drive, limit,
     link::{Link, Links},
     listen::Reception,
 };
 
 /// What a node is told before it starts.
 pub struct Config<P: Process> {
-    /// Its name.
-    pub id: NodeId,
-    /// The name of its cluster. Nodes and clients of another cluster are turned away.
-    pub cluster: String,
+    /// Who it is: the same as in its store. Nodes and clients of another cluster are turned away, and so are nodes
+    /// that take the cluster for another one than it does.
+    pub identity: Identity,
     /// Where it listens. Port 0 is any free port; [`Node::address`] tells which.
     pub listen: SocketAddr,
     /// The other nodes of the cluster, and where they listen.
@@ -93,11 +92,10 @@ where
         let (inputs, inbox) = sync_channel(INBOX);
         let dropped = Arc::new(AtomicU64::new(0));
         let (mut net, queues) = Links::new(&config.peers, Arc::clone(&dropped));
-        let id = config.id;
+        let id = config.identity.node;
 
         let reception = Reception::new(
-            id,
-            config.cluster.clone(),
+            config.identity.clone(),
             config.peers.keys().copied().collect(),
             inputs.clone(),
             Arc::clone(&dropped),
@@ -105,10 +103,8 @@ where
         let links: Vec<_> = queues
             .into_iter()
             .map(|(peer, queue)| {
-                let cluster = config.cluster.clone();
-                let link =
-                    Link { id, cluster, peer, address: config.peers[&peer], delay: config.delay, seed: config.seed };
-                link.run(queue)
+                let (own, address) = (config.identity.clone(), config.peers[&peer]);
+                Link { own, peer, address, delay: config.delay, seed: config.seed }.run(queue)
             })
             .collect();
         let (driving_ends, ended) = oneshot::channel::<()>();
@@ -165,11 +161,19 @@ where
 impl<P: Process> Handle<P> {
     /// Asks the process. The answer arrives at the receiver, or an error when the node ends before there is one.
     /// Waits while the process is far behind.
-    pub fn ask(&self, request: P::Request) -> oneshot::Receiver<P::Output> {
+    ///
+    /// # Errors
+    ///
+    /// When the request is longer than [`MAX_REQUEST`](crate::MAX_REQUEST). It is not asked then.
+    pub fn ask(&self, request: P::Request) -> Result<oneshot::Receiver<P::Output>, AskError>
+    where
+        P::Request: Serialize,
+    {
+        limit::check(&request)?;
         let (reply, answer) = oneshot::channel();
         // If the node has ended, the reply is dropped and the receiver says so.
         let _ = self.inputs.send(Input::Request { request, reply: Some(reply) });
-        answer
+        Ok(answer)
     }
 
     /// Ends the node after what has been asked before: its records become stable, its sockets close.

@@ -24,12 +24,16 @@ pub struct Identity {
     pub node: NodeId,
     /// Its cluster.
     pub cluster: String,
+    /// The members of the cluster and their quorums, such as `{n1,n2,n3} 2 of 3`: any text that is the same on all
+    /// nodes and differs when either does. A node that counts to another quorum than it once did, or than its peers
+    /// do, decides alone. Addresses are not part of it: nodes may move.
+    pub membership: String,
 }
 
-/// Shown as `n1 of cluster "paxos"`.
+/// Shown as `n1 of cluster "paxos", which is {n1,n2,n3} 2 of 3`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of cluster {:?}", self.node, self.cluster)
+        write!(f, "{} of cluster {:?}, which is {}", self.node, self.cluster, self.membership)
     }
 }
 
@@ -103,7 +107,11 @@ impl<R: Serialize + DeserializeOwned> Store<R> {
     }
 
     fn foreign(&self, found: Identity) -> StoreError {
-        StoreError::Foreign { file: self.path().to_owned(), found, expected: self.identity.clone() }
+        StoreError::Foreign {
+            file: self.path().to_owned(),
+            found: found.into(),
+            expected: self.identity.clone().into(),
+        }
     }
 }
 
@@ -142,14 +150,14 @@ impl<R: Serialize + DeserializeOwned> Disk<R> for Store<R> {
 pub enum StoreError {
     /// The log itself.
     Wal(WalError),
-    /// The log is another node's.
+    /// The log is another node's, or this node's in a cluster of other members or quorums.
     Foreign {
         /// The log.
         file: PathBuf,
         /// Whose it is.
-        found: Identity,
+        found: Box<Identity>,
         /// Who wanted it.
-        expected: Identity,
+        expected: Box<Identity>,
     },
     /// A record of the log is whole and yet not understood: another program or version wrote it.
     Unreadable {
@@ -168,12 +176,14 @@ impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Wal(error) => error.fmt(f),
-            Self::Foreign { file, found, expected } => write!(
-                f,
-                "{} belongs to {found}, and this is {expected}: a node must never start on another's memory; give \
-                 each node a directory of its own",
-                file.display()
-            ),
+            Self::Foreign { file, found, expected } => {
+                write!(f, "{} belongs to {found}, and this is {expected}: ", file.display())?;
+                f.write_str(if found.node == expected.node && found.cluster == expected.cluster {
+                    "the members and quorums of a cluster never change; start the node with those that it has"
+                } else {
+                    "a node must never start on another's memory; give each node a directory of its own"
+                })
+            }
             Self::Unreadable { file, position, error } => {
                 write!(f, "record {position} of {} was written by another program or version: {error}", file.display())
             }
@@ -204,7 +214,7 @@ mod tests {
     use super::*;
 
     fn identity(node: u8) -> Identity {
-        Identity { node: NodeId(node), cluster: "test".into() }
+        Identity { node: NodeId(node), cluster: "test".into(), membership: "{n1,n2} 2 of 2".into() }
     }
 
     #[test]
@@ -250,9 +260,22 @@ mod tests {
         let first = Store::<String>::open(&directory, identity(1)).unwrap();
         assert!(open(identity(1)).unwrap_err().contains("in use"));
         drop(first);
-        assert!(open(identity(2)).unwrap_err().contains("belongs to n1 of cluster \"test\", and this is n2"));
+        let another = open(identity(2)).unwrap_err();
+        let words = "belongs to n1 of cluster \"test\", which is {n1,n2} 2 of 2, and this is n2 of cluster \"test\"";
+        assert!(another.contains(words) && another.contains("another's memory"), "{another}");
         assert!(open(Identity { cluster: "other".into(), ..identity(1) }).unwrap_err().contains("cluster \"other\""));
         assert_eq!(open(identity(1)), Ok(()));
+    }
+
+    #[test]
+    fn a_log_is_opened_by_the_same_membership_only() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Store::<String>::open(&directory, identity(1)).unwrap());
+        let smaller = Identity { membership: "{n1} 1 of 1".into(), ..identity(1) };
+        let error = Store::<String>::open(&directory, smaller).map(|_| ()).unwrap_err().to_string();
+        for words in ["which is {n1,n2} 2 of 2, and this", "which is {n1} 1 of 1", "never change"] {
+            assert!(error.contains(words), "{words:?} in {error}");
+        }
     }
 
     #[test]

@@ -2,17 +2,21 @@
 //!
 //! | who connects | says | then | and hears |
 //! |---|---|---|---|
-//! | a peer | [`Hello`] with its node id | the process's messages | nothing |
-//! | a client | [`Hello`] | requests | a [`Welcome`], then an answer to each request, in order |
+//! | a peer | [`Hello`] with its node id and membership, and the peer's | the process's messages | a [`Welcome`] |
+//! | a client | [`Hello`] | requests | a [`Welcome`], then an [`Answer`] to each request |
+//!
+//! A client asks one thing at a time. Whoever is turned away is told why: a refusal is the same bytes wherever it comes.
 //!
 //! Whoever connects is believed to be who it says it is: there is no authentication, as there is none in Paxos,
 //! which assumes that nobody lies (*Paxos Made Simple*, §2.1, the "non-Byzantine model").
 
 use std::{fmt, io, ops::Range};
 
-use paxos_codec::{DecodeError, EncodeError, FrameError, encode_frame};
+use paxos_codec::{DecodeError, EncodeError, FrameError, MAX_PAYLOAD, encode_frame};
 use paxos_process::NodeId;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::Identity;
 
 /// The first frame of a connection.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,31 +27,50 @@ pub(crate) struct Hello {
 }
 
 /// Who connects.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Who {
     /// A node of the cluster.
-    Peer(NodeId),
+    Peer {
+        /// Which.
+        id: NodeId,
+        /// Whom it looks for.
+        to: NodeId,
+        /// Who it thinks is in the cluster, and what the quorums are.
+        membership: String,
+    },
     /// Somebody who asks.
     Client,
 }
 
-/// The answer to a client's hello: the node it has reached, or why it may not stay.
+/// The answer to a hello: the node that was reached, or why whoever said it may not stay.
 pub(crate) type Welcome = Result<NodeId, String>;
+
+/// The answer to a request: an output of the process, or why there is none. Then the connection is closed.
+pub(crate) type Answer<O> = Result<O, String>;
 
 impl Hello {
     pub(crate) fn new(cluster: &str, who: Who) -> Self {
         Self { version: VERSION, cluster: cluster.to_owned(), who }
     }
 
-    /// Who it is, if it may join `cluster`; else why not.
-    pub(crate) fn check(self, cluster: &str) -> Result<Who, String> {
+    /// Who it is, if it belongs to the same cluster as the node `own`; else why not.
+    pub(crate) fn check(self, own: &Identity) -> Result<Who, String> {
+        let cluster = &own.cluster;
         if self.version != VERSION {
             return Err(format!("it speaks version {} of the protocol, this node speaks {VERSION}", self.version));
         }
-        if self.cluster != cluster {
+        if self.cluster != *cluster {
             return Err(format!("it wants cluster {:?}, this node is of cluster {cluster:?}", self.cluster));
         }
-        Ok(self.who)
+        match &self.who {
+            Who::Peer { id, to, .. } if *to != own.node => Err(format!("{id} looks for {to}, this is {}", own.node)),
+            Who::Peer { id, membership, .. } if *membership != own.membership => Err(format!(
+                "{id} takes the cluster for {membership}, this node takes it for {}: members and quorums must be the \
+                 same on every node",
+                own.membership
+            )),
+            Who::Peer { .. } | Who::Client => Ok(self.who),
+        }
     }
 }
 
@@ -64,11 +87,22 @@ pub(crate) struct Inbound {
     frames: paxos_codec::Frames,
     buffer: Box<[u8]>,
     unread: Range<usize>,
+    longest: usize,
 }
 
 impl Inbound {
     pub(crate) fn new() -> Self {
-        Self { frames: paxos_codec::Frames::new(), buffer: vec![0; BUFFER].into(), unread: 0..0 }
+        Self { frames: paxos_codec::Frames::new(), buffer: vec![0; BUFFER].into(), unread: 0..0, longest: MAX_PAYLOAD }
+    }
+
+    /// From now on, no value may be longer than so many bytes, encoded.
+    pub(crate) const fn limit(&mut self, longest: usize) {
+        self.longest = longest;
+    }
+
+    /// Whether more has arrived than the values that were pulled.
+    pub(crate) fn is_ahead(&self) -> bool {
+        !self.unread.is_empty()
     }
 
     /// The next value, if it has arrived. If not, everything that has is used up: read more into the room.
@@ -76,7 +110,12 @@ impl Inbound {
         let mut unread = &self.buffer[self.unread.clone()];
         let payload = self.frames.pull(&mut unread)?;
         self.unread.start = self.unread.end - unread.len();
-        Ok(payload.map(paxos_codec::decode).transpose()?)
+        match payload {
+            Some(payload) if self.longest < payload.len() => {
+                Err(ReadError::Wrong(format!("it says {} bytes at once; the limit is {}", payload.len(), self.longest)))
+            }
+            payload => Ok(payload.map(paxos_codec::decode).transpose()?),
+        }
     }
 
     /// Where to read more into, once there was nothing more to pull.
@@ -135,7 +174,7 @@ impl From<DecodeError> for ReadError {
 }
 
 /// Of everything in this file; frames have a version of their own.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Bytes read at a time.
 const BUFFER: usize = 16 * 1024;
 
@@ -145,11 +184,23 @@ mod tests {
 
     #[test]
     fn a_hello_is_checked() {
-        let hello = Hello::new("ours", Who::Peer(NodeId(3)));
-        assert_eq!(hello.clone().check("ours"), Ok(Who::Peer(NodeId(3))));
-        assert!(hello.clone().check("theirs").unwrap_err().contains("cluster \"theirs\""));
+        let own = Identity { node: NodeId(1), cluster: "ours".into(), membership: "{n1,n3} 2 of 2".into() };
+        let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership: own.membership.clone() };
+        let hello = Hello::new("ours", who.clone());
+        assert_eq!(hello.clone().check(&own), Ok(who));
+        let theirs = Identity { cluster: "theirs".into(), ..own.clone() };
+        assert!(hello.clone().check(&theirs).unwrap_err().contains("cluster \"theirs\""));
+        let alone = Identity { membership: "{n1} 1 of 1".into(), ..own.clone() };
+        let reason = hello.clone().check(&alone).unwrap_err();
+        assert!(
+            reason.contains("n3 takes the cluster for {n1,n3} 2 of 2, this node takes it for {n1} 1 of 1"),
+            "{reason}"
+        );
+        let another = Identity { node: NodeId(4), ..own.clone() };
+        assert!(hello.clone().check(&another).unwrap_err().contains("n3 looks for n1, this is n4"));
+        assert_eq!(Hello::new("ours", Who::Client).check(&alone), Ok(Who::Client), "a client need not know");
         let newer = Hello { version: VERSION + 1, ..hello };
-        assert!(newer.check("ours").unwrap_err().contains("version 2"));
+        assert!(newer.check(&own).unwrap_err().contains("version 3"));
     }
 
     #[test]
@@ -181,7 +232,7 @@ mod tests {
         check(b"GET / HTTP/1.1\r\n\r\n", "no");
         let hello = framed(&Hello::new("ours", Who::Client)).unwrap();
         check(&hello[..hello.len() - 1], "in the middle of a frame");
-        // A node id past the limit does not decode: the payload's last byte is the id.
+        // A node id past the limit does not decode.
         check(&framed(&(VERSION, "ours", 0_u32, 64_u8)).unwrap(), "out of range");
     }
 }

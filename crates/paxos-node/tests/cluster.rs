@@ -9,8 +9,11 @@ use std::{
 };
 
 use paxos_basic::Replica;
+use paxos_codec::MAX_PAYLOAD;
 use paxos_messages::single::{Message, Output, Record, Request, Timer};
-use paxos_node::{Client, ClientError, Config, Disk, Identity, Node, NodeError, Observer, Store};
+use paxos_node::{
+    AskError, Client, ClientError, Config, Disk, Identity, MAX_REQUEST, Node, NodeError, Observer, Store,
+};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use tempfile::TempDir;
@@ -18,6 +21,8 @@ use tempfile::TempDir;
 type Value = String;
 type Basic = Replica<Value>;
 type Asker = Client<Request<Value>, Output<Value>>;
+
+const MEMBERSHIP: &str = "{n1,n2,n3} 2 of 3";
 
 /// Far more than anything here takes: a test that meets it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -50,8 +55,7 @@ impl Cluster {
         let mut peers = self.addresses.clone();
         let listen = peers.remove(&id).unwrap();
         Config {
-            id,
-            cluster: "test".into(),
+            identity: identity(id),
             listen,
             peers,
             durations: Box::new(|Timer::Retry| Duration::from_millis(50)..=Duration::from_millis(100)),
@@ -69,8 +73,7 @@ impl Cluster {
     }
 
     fn store(&self, id: NodeId) -> (Store<Record<Value>>, Vec<Record<Value>>) {
-        let identity = Identity { node: id, cluster: "test".into() };
-        Store::open(self.disks.path().join(id.to_string()), identity).unwrap()
+        Store::open(self.disks.path().join(id.to_string()), identity(id)).unwrap()
     }
 
     fn stop_node(&mut self, id: NodeId) {
@@ -95,6 +98,10 @@ impl Drop for Cluster {
             let _ = node.join();
         }
     }
+}
+
+fn identity(id: NodeId) -> Identity {
+    Identity { node: id, cluster: "test".into(), membership: MEMBERSHIP.into() }
 }
 
 fn replica(id: NodeId) -> Basic {
@@ -133,8 +140,8 @@ fn two_of_three_are_enough_and_one_is_not() {
     assert_eq!(cluster.ask(NodeId(2), Request::Learn), cluster.ask(NodeId(1), Request::Learn));
 }
 
-/// What a stranger says to a node, and that the node hangs up.
-fn hangs_up(address: SocketAddr, says: &[u8]) {
+/// What a stranger says to a node, and that the node says why and hangs up.
+fn hangs_up(address: SocketAddr, says: &[u8], why: &str) {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(says).unwrap();
@@ -143,9 +150,12 @@ fn hangs_up(address: SocketAddr, says: &[u8]) {
     if let Err(error) = stream.read_to_end(&mut answer) {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "{error}");
     }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains(why), "{why:?} in {answer:?}");
 }
 
-/// A frame as a peer would write it: the hello of version 1 has a version, a cluster, and who (0 a peer, 1 a client).
+/// A frame as others would write it: the hello of version 2 has a version, a cluster, and who (0 a peer, with its
+/// node, the node it looks for and its membership; 1 a client).
 fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     paxos_codec::encode_frame(value, &mut bytes).unwrap();
@@ -156,18 +166,21 @@ fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
 fn bad_company_is_shown_the_door_and_the_cluster_decides() {
     let cluster = Cluster::start();
     let address = cluster.addresses[&NodeId(1)];
-    let hello = |version: u16, cluster: &str, peer: u8| frame(&(version, cluster, 0_u32, peer));
-    hangs_up(address, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n");
-    hangs_up(address, &hello(9, "test", 2));
-    hangs_up(address, &hello(1, "other", 2));
-    hangs_up(address, &hello(1, "test", 1)); // itself
-    hangs_up(address, &hello(1, "test", 4)); // unknown
-    hangs_up(address, &hello(1, "test", 64)); // no node at all
-    hangs_up(address, &[hello(1, "test", 2), frame(&u32::MAX)].concat()); // no message
+    let hello = |version: u16, cluster: &str, peer: u8| frame(&(version, cluster, 0_u32, peer, 1_u8, MEMBERSHIP));
+    hangs_up(address, b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n", "does not continue with a frame");
+    hangs_up(address, &hello(9, "test", 2), "version 9");
+    hangs_up(address, &hello(2, "other", 2), "cluster \"other\"");
+    hangs_up(address, &hello(2, "test", 1), "n1 is no peer of n1"); // itself
+    hangs_up(address, &hello(2, "test", 4), "n4 is no peer of n1");
+    hangs_up(address, &hello(2, "test", 64), "out of range");
+    let alone = frame(&(2_u16, "test", 0_u32, 2_u8, 1_u8, "{n2} 1 of 1"));
+    hangs_up(address, &frame(&(2_u16, "test", 0_u32, 2_u8, 3_u8, MEMBERSHIP)), "n2 looks for n3, this is n1");
+    hangs_up(address, &alone, "n2 takes the cluster for {n2} 1 of 1");
+    hangs_up(address, &[hello(2, "test", 2), frame(&u32::MAX)].concat(), ""); // no message
 
     let mut oversize = frame(&0_u8)[..16].to_vec();
     oversize[4..8].copy_from_slice(&u32::MAX.to_le_bytes());
-    hangs_up(address, &oversize);
+    hangs_up(address, &oversize, "does not match its checksum");
     let chosen = cluster.ask(NodeId(1), Request::Propose("blue".into()));
     assert_eq!(chosen, Output::Learned("blue".into()));
 }
@@ -178,6 +191,71 @@ fn clients_of_another_cluster_are_told_so() {
     let refused = Asker::connect(cluster.addresses[&NodeId(1)], "other", deadline()).map(|_| ());
     let Err(ClientError::Refused(reason)) = refused else { panic!("welcome: {refused:?}") };
     assert!(reason.contains("\"other\"") && reason.contains("\"test\""), "{reason}");
+}
+
+/// A value whose proposal is `over` bytes longer than allowed: in a payload, the kind of a request takes 4 bytes and the
+/// length of a text 8.
+fn value(over: usize) -> Value {
+    "x".repeat(MAX_REQUEST - 12 + over)
+}
+
+#[test]
+fn a_value_at_the_limit_is_chosen_told_and_promised() {
+    let mut cluster = Cluster::start();
+    let chosen = Output::Learned(value(0));
+    cluster.stop_node(NodeId(3));
+    assert!(cluster.ask(NodeId(1), Request::Propose(value(0))) == chosen);
+    for id in [1, 2] {
+        cluster.stop_node(NodeId(id));
+    }
+    // n3 knows nothing: it learns from a promise with a vote, which has to fit into a frame.
+    for id in [2, 3] {
+        cluster.start_node(NodeId(id));
+    }
+    assert!(cluster.ask(NodeId(3), Request::Learn) == chosen);
+    assert!(cluster.ask(NodeId(2), Request::Propose("green".into())) == chosen);
+    cluster.start_node(NodeId(1));
+    assert!(cluster.ask(NodeId(1), Request::Learn) == chosen);
+}
+
+#[test]
+fn a_longer_request_is_refused_and_kills_nobody() {
+    let cluster = Cluster::start();
+    // As long as a payload can be, and one byte too long: both fit into a frame of the client.
+    for over in [MAX_PAYLOAD - MAX_REQUEST, 1] {
+        for id in [1, 2, 3] {
+            let refused = cluster.client(NodeId(id)).ask(&Request::Propose(value(over)), deadline());
+            let Err(ClientError::Refused(reason)) = refused.map(drop) else { panic!("it was not refused") };
+            assert!(reason.contains(&format!("the limit is {MAX_REQUEST}")), "{reason}");
+            let asked = cluster.nodes[&NodeId(id)].handle().ask(Request::Propose(value(over)));
+            assert_eq!(asked.err(), Some(AskError::TooLong));
+        }
+    }
+    let Output::NothingChosen { .. } = cluster.ask(NodeId(1), Request::Learn) else { panic!("it was carried out") };
+    let asked = cluster.nodes[&NodeId(2)].handle().ask(Request::Propose(value(0))).unwrap();
+    assert!(asked.blocking_recv().unwrap() == Output::Learned(value(0)));
+    assert!(cluster.ask(NodeId(3), Request::Learn) == Output::Learned(value(0)));
+}
+
+#[test]
+fn a_client_that_does_not_wait_is_refused() {
+    let mut cluster = Cluster::start();
+    for id in [2, 3] {
+        cluster.stop_node(NodeId(id)); // so no answer comes
+    }
+    let hello = frame(&(2_u16, "test", 1_u32));
+    let ask = frame(&Request::<Value>::Learn);
+    let address = cluster.addresses[&NodeId(1)];
+    hangs_up(address, &[hello.clone(), ask.clone(), ask.clone()].concat(), "one thing at a time");
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(&[hello, ask.clone()].concat()).unwrap();
+    stream.read_exact(&mut [0; 16 + 5]).unwrap(); // the welcome: a header, a variant and a node
+    stream.write_all(&ask).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.contains("one thing at a time"), "{answer:?}");
 }
 
 #[test]

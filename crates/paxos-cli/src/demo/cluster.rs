@@ -21,6 +21,7 @@ use std::{
 
 use anyhow::{Context, bail};
 use paxos_messages::single::{Output, Request};
+use paxos_node::ClientError;
 use serde_json::Value;
 
 use super::NODES;
@@ -189,7 +190,7 @@ impl Cluster {
     ) {
         let (cluster, teller) = (self.name.clone(), self.teller.clone());
         thread::spawn(move || {
-            let connected = Asker::connect(address, &cluster, deadline());
+            let connected = connect(address, &cluster, deadline());
             before_asking(); // also without a connection: the others wait for us
             let answer = connected.and_then(|mut asker| asker.ask(&request, deadline()));
             let answer = answer.map_err(|error| error.to_string());
@@ -230,6 +231,16 @@ impl Cluster {
             return Err(PortTaken.into());
         }
         bail!("n{node} has ended by itself ({status}): {}", words.trim())
+    }
+}
+
+/// A client of the node at `address`, which may be about to start: that nobody listens is no answer before `deadline`.
+fn connect(address: SocketAddr, cluster: &str, deadline: Instant) -> Result<Asker, ClientError> {
+    loop {
+        match Asker::connect(address, cluster, deadline) {
+            Err(ClientError::Unreachable(_)) if Instant::now() < deadline => thread::sleep(BETWEEN_ATTEMPTS),
+            connected => return connected,
+        }
     }
 }
 
@@ -281,3 +292,36 @@ pub(super) fn deadline() -> Instant {
 
 /// Far more than any turn takes, also on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Before looking again whether somebody listens.
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(20);
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    #[test]
+    fn a_client_waits_for_a_node_that_is_about_to_start() {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap(); // free again
+        let connecting = thread::spawn(move || connect(address, "test", deadline()).map(|client| client.node()));
+        // So that the first attempt finds nobody. If it is later than that, the test says less and still holds.
+        thread::sleep(4 * BETWEEN_ATTEMPTS);
+        let listener = TcpListener::bind(address).unwrap();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut welcome = Vec::new();
+            paxos_codec::encode_frame(&Ok::<u8, String>(3), &mut welcome).unwrap();
+            stream.write_all(&welcome).unwrap();
+            let _ = stream.read_to_end(&mut welcome);
+        });
+        assert_eq!(connecting.join().unwrap().unwrap().0, 3);
+    }
+
+    #[test]
+    fn it_does_not_wait_past_its_deadline() {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let error = connect(address, "test", Instant::now() + 2 * BETWEEN_ATTEMPTS).map(drop).unwrap_err();
+        assert!(matches!(error, ClientError::Unreachable(_) | ClientError::TimedOut), "{error}");
+    }
+}

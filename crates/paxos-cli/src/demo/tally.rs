@@ -41,7 +41,7 @@ pub(super) struct Tally {
     messages: BTreeMap<String, u64>,
     /// Ballots in the order in which they were opened, each with the life of its proposer.
     opened: Vec<(String, u32)>,
-    /// The values asked for in each ballot.
+    /// The values asked for in each ballot; whole, like all values here, because beginnings may be the same.
     proposed: BTreeMap<String, BTreeSet<String>>,
     /// Who has voted, by ballot and value.
     votes: BTreeMap<(String, String), BTreeSet<u8>>,
@@ -148,7 +148,6 @@ impl Tally {
             format!("{ballot}: {}", voters.iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(" "))
         });
         let ballots: BTreeSet<_> = self.opened.iter().map(|(ballot, _)| ballot).collect();
-        let shown = chosen.as_ref().map(Decree::to_string);
         let checks = vec![
             (
                 "Validity: the chosen value was proposed by a client".to_owned(),
@@ -159,7 +158,7 @@ impl Tally {
                     "Agreement: a majority voted for it in one ballot ({}), and for no other",
                     first.unwrap_or_default()
                 ),
-                decided.len() == 1 && decided.first().copied() == shown.as_deref(),
+                decided.len() == 1 && decided.first().copied() == chosen.as_ref().map(Decree::as_str),
             ),
             (
                 "OneValuePerBallot: no ballot carried two values".to_owned(),
@@ -228,5 +227,43 @@ impl Verdict {
 
     fn word(&self) -> &'static str {
         if self.held() { "held" } else { "VIOLATED" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `node` has sent this message, as its log tells.
+    fn sent(tally: &mut Tally, node: u8, kind: &str, value: &str) {
+        let line = json!({
+            "target": "paxos::message", "message": "", "phase": "decide", "kind": kind, "ballot": "b1.1", "value": value,
+        });
+        tally.count(News::Logged { node, life: 1, line });
+    }
+
+    /// Of all checks of a run in which n1 asks for `asked` and the two nodes that vote vote for `voted`: those that
+    /// failed of the first three.
+    fn failed(asked: [&str; 2], voted: [&str; 2], chosen: &str) -> Vec<String> {
+        let mut tally = Tally::new();
+        asked.iter().for_each(|value| sent(&mut tally, 1, "Accept", value));
+        voted.iter().zip([1, 2]).for_each(|(value, node)| sent(&mut tally, node, "Accepted", value));
+        let chosen: Decree = chosen.parse().unwrap();
+        let learned = vec![chosen.clone(); NODES.len()];
+        let verdict = tally.judge(&[chosen], &learned, &learned);
+        let names = verdict.checks[..3].iter().filter(|(_, held)| !held);
+        names.map(|(check, _)| check.split(':').next().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn values_with_the_same_beginning_are_two_values() {
+        let [a, b] = ["a", "b"].map(|end| "x".repeat(40) + end);
+        let [a, b] = [a.as_str(), b.as_str()];
+        let shown = |value: &str| value.parse::<Decree>().unwrap().to_string();
+        assert_eq!(shown(a), shown(b), "nobody could tell by the beginning");
+        assert_eq!(failed([a, a], [a, a], a), Vec::<String>::new());
+        assert_eq!(failed([a, b], [a, a], a), ["OneValuePerBallot"]);
+        assert_eq!(failed([a, a], [a, b], a), ["Agreement"], "no majority for either");
+        assert_eq!(failed([b, b], [b, b], a), ["Agreement"], "they voted for the other");
     }
 }

@@ -42,11 +42,20 @@ pub(super) fn start(format: LogFormat) -> Result<(), String> {
 /// Watches one node and logs.
 pub(super) struct Log {
     node: NodeId,
+    format: LogFormat,
 }
 
 impl Log {
-    pub(super) const fn new(node: NodeId) -> Self {
-        Self { node }
+    pub(super) const fn new(node: NodeId, format: LogFormat) -> Self {
+        Self { node, format }
+    }
+
+    /// A value in a field of its own: people see its beginning, and programs compare all of it (JSON escapes it).
+    fn shown(&self, value: &Decree) -> String {
+        match self.format {
+            LogFormat::Text => value.to_string(),
+            LogFormat::Json => value.as_str().to_owned(),
+        }
     }
 }
 
@@ -66,7 +75,8 @@ impl Observer<Replica<Decree>> for Log {
     fn sending(&mut self, to: NodeSet, message: &Message<Decree>) {
         let (node, phase, kind) = (self.node, message.phase(), kind(message));
         let (ballot, value) = content(message);
-        let (ballot, value) = (ballot.map(tracing::field::display), value.map(tracing::field::display));
+        let value = value.map(|value| self.shown(value));
+        let (ballot, value) = (ballot.map(tracing::field::display), value.as_ref().map(tracing::field::display));
         for to in to {
             info!(target: "paxos::message", %node, %to, %phase, kind, ballot, value, "{message}");
         }

@@ -52,6 +52,18 @@ fn programs_read_json_and_values_come_from_stdin() {
     assert!(code == 1 && stderr.contains("is not empty"), "{stderr}");
 }
 
+#[test]
+fn the_judge_reads_values_to_their_end() {
+    let place = tempfile::tempdir().unwrap();
+    let [red, blue] = ["red", "blue"].map(|end| "x".repeat(40) + end);
+    let (code, stdout, stderr) = run(demo(place.path(), "--json --delay 20ms").args([&red, &blue]));
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let verdict: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(verdict["verdict"], "held");
+    assert!([red, blue].contains(&verdict["chosen"].as_str().unwrap().to_owned()), "{stdout}");
+    nothing_is_left(place.path());
+}
+
 #[cfg(unix)]
 #[test]
 fn interrupted_it_leaves_nothing() {

@@ -11,7 +11,7 @@ use std::{
 };
 
 use serde_json::json;
-use support::{Cluster, PATIENCE, paxos, run};
+use support::{Cluster, PATIENCE, eventually, paxos, run};
 
 #[test]
 fn three_nodes_by_hand_decide_once_and_for_all() {
@@ -130,6 +130,90 @@ fn a_disk_is_for_one_node_and_one_process() {
 }
 
 #[test]
+fn a_node_keeps_its_members_and_quorums() {
+    let mut cluster = Cluster::start_all();
+    assert_eq!(cluster.propose(1, "blue")["chosen"], "blue");
+    for node in 1..=3 {
+        cluster.kill(node);
+    }
+    let [one, two, three] = [0, 1, 2].map(|node| cluster.addresses[node]);
+    let refused = |arguments: &str, asked: &str| {
+        let (code, _, stderr) = run(paxos(&format!("node --id 1 {arguments} --data")).arg(cluster.data(1)));
+        assert_eq!(code, 1, "{stderr}");
+        let found = "belongs to n1 of cluster \"paxos\", which is {n1,n2,n3} 2 of 3";
+        for words in [found, &format!("this is n1 of cluster \"paxos\", which is {asked}"), "never change"] {
+            assert!(stderr.contains(words), "{words:?} in {stderr}");
+        }
+    };
+    refused(&format!("--peers 1={one}"), "{n1} 1 of 1");
+    refused(&format!("--peers 1={one},2={two}"), "{n1,n2} 2 of 2");
+    refused(
+        &format!("--peers 1={one},2={two},3={three} --quorums flexible:3,1"),
+        "{n1,n2,n3} phase 1: 3, phase 2: 1 of 3",
+    );
+    // Nodes may move.
+    cluster.addresses = Cluster::new().addresses;
+    for node in 1..=3 {
+        assert!(cluster.start(node), "{}", cluster.log(node));
+    }
+    assert_eq!(cluster.learn(1), json!({ "chosen": "blue" }));
+}
+
+#[test]
+fn nodes_with_different_quorums_refuse_each_other_and_say_so_once() {
+    let mut cluster = Cluster::new();
+    let debugging = |command: &Command, more: &[&str]| {
+        let mut node = Command::new(command.get_program());
+        node.args(command.get_args()).args(more).env("RUST_LOG", "info,paxos::link=debug");
+        node
+    };
+    assert!(cluster.start_as(1, |command| debugging(command, &[])), "{}", cluster.log(1));
+    let flexible = ["--quorums", "flexible:3,1"];
+    assert!(cluster.start_as(2, |command| debugging(command, &flexible)), "{}", cluster.log(2));
+    for (node, peer) in [(1, 2), (2, 1)] {
+        let count = |words: &[&str]| {
+            let log = cluster.log(node);
+            log.lines().filter(|line| words.iter().all(|word| line.contains(word))).count()
+        };
+        let to = format!("to=n{peer}");
+        eventually("it is refused again and again", || 2 < count(&["DEBUG", "refused by the peer again", &to]));
+        let why = [to.as_str(), "2 of 3", "phase 1: 3, phase 2: 1 of 3", "members and quorums must be the same"];
+        assert_eq!(count(&[&why[..], &["WARN"]].concat()), 1, "{}", cluster.log(node));
+        assert_eq!(count(&["connected", "DEBUG", &to, "refused"]), 0);
+        // The peer says so, too: it has turned somebody away.
+        assert!(0 < count(&["WARN", &format!("n{peer} takes the cluster for")]), "{}", cluster.log(node));
+        // n3 does not run: that is told once, and then to those who look closely.
+        eventually("it tries n3 again", || 2 < count(&["DEBUG", "still not connected", "to=n3"]));
+        assert_eq!(count(&["INFO", "not connected yet", "to=n3"]), 1, "{}", cluster.log(node));
+    }
+}
+
+#[test]
+fn a_node_that_finds_another_one_says_so() {
+    let mut cluster = Cluster::new();
+    assert!(cluster.start(3), "{}", cluster.log(3));
+    cluster.addresses[1] = cluster.addresses[2]; // n1 takes the address of n3 for that of n2
+    assert!(cluster.start(1), "{}", cluster.log(1));
+    eventually("n1 notices", || cluster.log(1).contains("n1 looks for n2, this is n3"));
+}
+
+#[test]
+fn json_is_short_for_the_json_log_format() {
+    for option in ["--json", "--log-format json"] {
+        let mut cluster = Cluster::new();
+        let mut command = cluster.command(1);
+        command.args(option.split(' '));
+        let node = support::Guard::spawn(&mut command);
+        let ready: serde_json::Value = serde_json::from_str(&node.line().expect("it is ready")).unwrap();
+        assert_eq!(ready["ready"], "n1");
+        cluster.kill(1);
+        drop(node);
+        let log = cluster.log(1);
+        assert!(log.lines().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{log}");
+    }
+}
+
+#[test]
 fn a_port_that_is_taken_is_named() {
     let mut cluster = Cluster::start_all();
     cluster.addresses[1] = cluster.addresses[0];
@@ -202,6 +286,7 @@ fn wrong_usage_is_exit_code_2_and_says_why() {
     check("learn", "--from");
     check(&format!("demo {}", "v ".repeat(17)), "1 to 16 values");
     check("demo --delay 1m", "at most 2s");
+    check(&format!("node --id 1 --data x --peers {peers} --json --log-format text"), "cannot be used with");
     let (code, _, stderr) = run(paxos("propose --to 127.0.0.1:1").arg(""));
     assert!(code == 2 && stderr.contains("at least one byte"), "{stderr}");
     let (code, _, stderr) = run(paxos("propose --to 127.0.0.1:1").arg("x".repeat(70_000)));
