@@ -5,7 +5,7 @@ use paxos_quorums::Quorums;
 /// When a disk write is stable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Disk {
-    /// When [`Choice::Sync`] says so: a crash may come first.
+    /// When [`Choice::Sync`](crate::Choice::Sync) says so: a crash may come first.
     Manual,
     /// At once. Without crashes this loses no behaviour: a vote that leaves later is a vote that arrives later.
     AtOnce,
