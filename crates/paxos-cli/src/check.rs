@@ -36,7 +36,8 @@ enum What {
 const BASIC_EXAMPLES: &str = "\
 Examples:
   cargo paxos check basic                           3 acceptors, 2 proposers: 777,187 states, holds
-  cargo paxos check basic --mutant M2 --retries 1   the shortest run that breaks agreement
+  cargo paxos check basic --mutant M2 --retries 1 --own at-once --invariant Agreement
+                                                    the shortest run that chooses two values
   cargo paxos check basic --crashes 1 --own at-once one crash of any node, at any moment
   cargo paxos check basic --acceptors 4 --quorums flexible:3,2 --own at-once
   cargo paxos check basic --mutant M10 --save m10.script && cargo paxos run m10.script

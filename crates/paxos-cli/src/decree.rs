@@ -25,8 +25,8 @@ impl TryFrom<String> for Decree {
     fn try_from(text: String) -> Result<Self, String> {
         match text.len() {
             0 => Err("a value has at least one byte".into()),
-            length if length > Self::LIMIT => {
-                Err(format!("a value has at most {} bytes, and this one has {length}", Self::LIMIT))
+            length if Self::LIMIT < length => {
+                Err(format!("a value has at most {} bytes, and this one has more", Self::LIMIT))
             }
             _ => Ok(Self(text)),
         }

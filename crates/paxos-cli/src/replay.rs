@@ -65,7 +65,19 @@ impl Run {
         let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         let mut diagram = Diagram::new(world.setting().quorums.members(), coloured && !self.json);
         let mut draw = |happening: Happening<'_, P>| diagram.see(happening);
-        let replayed = script.replay(world, &mut draw).with_context(|| format!("{}", self.file.display()))?;
+        let replayed = match script.replay(world.clone(), &mut draw) {
+            Ok(replayed) => replayed,
+            Err(error) => {
+                // The story up to the command that cannot be carried out is what one needs to mend it.
+                if let Ok(before) = script.before(error.line).replay(world, &mut ())
+                    && !self.json
+                {
+                    say(before.text);
+                    say(diagram.text());
+                }
+                return Err(error).with_context(|| format!("{}", self.file.display()));
+            }
+        };
         let code = ExitCode::from(u8::from(!replayed.violated.is_empty()));
         if self.json {
             let violated: Vec<_> = replayed

@@ -171,13 +171,18 @@ impl Basic {
     fn print(&self, total: &Total, failed: Option<&(u64, Invariant, String)>) {
         let Total { tally, runs, learned } = total;
         if self.json {
+            let verdict = match failed {
+                Some(_) => "violated",
+                None if *runs < self.runs => "stopped",
+                None => "held",
+            };
             let violated = failed.map(
                 |(seed, invariant, script)| json!({"seed": seed, "invariant": invariant.name(), "script": script}),
             );
             return say(format_args!(
                 "{}",
                 json!({
-                    "seed": self.seed, "runs": runs, "learned": learned, "choices": tally.steps,
+                    "verdict": verdict, "seed": self.seed, "runs": runs, "runs_wanted": self.runs, "learned": learned, "choices": tally.steps,
                     "delivered": tally.delivered, "dropped": tally.dropped, "duplicated": tally.duplicated,
                     "retries": tally.fired, "crashes": tally.crashes, "violated": violated,
                 })

@@ -30,7 +30,12 @@ impl Script {
             let command = match words.as_slice() {
                 [] => None,
                 [first, ..] if first.starts_with('#') => None,
-                words if head.read(words).map_err(at)? => None,
+                words if head.read(words).map_err(at)? => {
+                    if lines.iter().any(|line: &Line| line.command.is_some()) {
+                        return Err(at(format!("`{}` belongs into the head, above the first command", words[0])));
+                    }
+                    None
+                }
                 words => Some(command(words, line).map_err(at)?),
             };
             lines.push(Line { number, text: line.to_owned(), command });

@@ -19,6 +19,13 @@ pub struct Replayed<P: Scriptable> {
 }
 
 impl Script {
+    /// The part of the script above a line, expecting nothing: how far it got.
+    #[must_use]
+    pub fn before(&self, line: usize) -> Self {
+        let header = Header { expect: None, ..self.header.clone() };
+        Self { header, lines: self.lines.iter().filter(|kept| kept.number < line).cloned().collect() }
+    }
+
     /// Runs the script in `world`, which must be the one its head describes, and tells `watch` what happens.
     ///
     /// # Errors

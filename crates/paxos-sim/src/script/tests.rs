@@ -22,6 +22,7 @@ fn bad_scripts_say_where_and_why() {
         ("protocol basic\nnodes 3\ndrop\n", "line 3: which message?"),
         ("protocol basic\nnodes 3\ndisk maybe\n", "line 3: \"maybe\" should be `at-once` or `manual`"),
         ("protocol basic\nnodes 3\nexpect Peace\n", "line 3: no invariant is called \"Peace\""),
+        ("protocol basic\nnodes 3\nsync\nnodes 4\n", "line 4: `nodes` belongs into the head"),
         ("protocol\nnodes 3\n", "line 1: `protocol` takes one word"),
     ] {
         let found = error(text);
