@@ -74,10 +74,12 @@ pub enum FrameError {
     },
     /// The header is damaged.
     HeaderChecksum,
-    /// The header announces more than [`MAX_PAYLOAD`] bytes.
+    /// The header announces more bytes than are let in.
     TooLong {
         /// The announced length, in bytes.
         length: u32,
+        /// How many are let in: [`MAX_PAYLOAD`], unless [`Frames::limit`](crate::Frames::limit) said fewer.
+        longest: usize,
     },
     /// The payload is damaged.
     PayloadChecksum,
@@ -89,7 +91,9 @@ impl fmt::Display for FrameError {
             Self::NotAFrame => write!(f, "the stream does not continue with a frame"),
             Self::Version { found } => write!(f, "frames of version {found} are not understood"),
             Self::HeaderChecksum => write!(f, "a frame's header does not match its checksum"),
-            Self::TooLong { length } => write!(f, "a frame announces {length} bytes; the limit is {MAX_PAYLOAD}"),
+            Self::TooLong { length, longest } => {
+                write!(f, "a frame announces {length} bytes; the limit is {longest}")
+            }
             Self::PayloadChecksum => write!(f, "a frame's payload does not match its checksum"),
         }
     }

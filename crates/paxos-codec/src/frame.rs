@@ -22,16 +22,26 @@ pub fn encode_frame<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Resu
         out.truncate(start);
         return Err(error);
     }
-    let (header, payload) = out[start..].split_at_mut(FRAME_HEADER);
-    header.copy_from_slice(&Header::of(payload).to_bytes());
+    close_frame(&mut out[start..]);
     Ok(())
+}
+
+/// Makes a frame of `frame`, whose first [`FRAME_HEADER`] bytes were left free and whose other bytes are the payload:
+/// one value, or whatever else the two ends agree on.
+///
+/// # Panics
+///
+/// When there is no room for the header, or the payload is longer than [`MAX_PAYLOAD`].
+pub fn close_frame(frame: &mut [u8]) {
+    let (header, payload) = frame.split_at_mut(FRAME_HEADER);
+    header.copy_from_slice(&Header::of(payload).to_bytes());
 }
 
 /// Takes a byte stream apart into payloads. It reads nothing itself: it is handed what arrived, in pieces of any size.
 ///
 /// It holds one frame at most, in a buffer that is reused, and makes room for a payload only when a whole, undamaged
 /// header announces an allowed length.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Frames {
     /// The current frame as far as it has arrived.
     frame: Vec<u8>,
@@ -39,12 +49,31 @@ pub struct Frames {
     delivered: bool,
     /// Nothing after this error can be trusted.
     lost: Option<FrameError>,
+    /// The longest payload that is let in, in bytes.
+    longest: usize,
+}
+
+impl Default for Frames {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl Frames {
     /// Waits for the first frame. Allocates nothing yet.
-    pub fn new() -> Self {
-        Self::default()
+    pub const fn new() -> Self {
+        Self { frame: Vec::new(), delivered: false, lost: None, longest: MAX_PAYLOAD }
+    }
+
+    /// From now on refuses a payload of more than `longest` bytes as soon as it is announced. A stranger is worth
+    /// less memory than a friend.
+    ///
+    /// # Panics
+    ///
+    /// When that is more than [`MAX_PAYLOAD`].
+    pub fn limit(&mut self, longest: usize) {
+        assert!(longest <= MAX_PAYLOAD, "no payload is longer than MAX_PAYLOAD");
+        self.longest = longest;
     }
 
     /// Takes bytes from the front of `unread`, up to the end of the current frame, and gives that frame's payload.
@@ -63,7 +92,7 @@ impl Frames {
             Ok(true) => Ok(Some(&self.frame[FRAME_HEADER..])),
             Ok(false) => Ok(None),
             Err(error) => {
-                *self = Self { lost: Some(error), ..Self::new() };
+                *self = Self { lost: Some(error), longest: self.longest, ..Self::new() };
                 Err(error)
             }
         }
@@ -83,7 +112,7 @@ impl Frames {
         if !self.take_until(FRAME_HEADER, unread) {
             return Ok(false);
         }
-        let header = Header::parse(&self.frame)?;
+        let header = Header::parse(&self.frame, self.longest)?;
         if !self.take_until(FRAME_HEADER + header.length as usize, unread) {
             return Ok(false);
         }
@@ -131,7 +160,7 @@ impl Header {
 
     /// Reads the header in front of `frame`. What only another program or another version would write is told from
     /// damage first, because where those keep their checksum is not ours to know.
-    fn parse(frame: &[u8]) -> Result<Self, FrameError> {
+    fn parse(frame: &[u8], longest: usize) -> Result<Self, FrameError> {
         let word = |at| u32::from_le_bytes([frame[at], frame[at + 1], frame[at + 2], frame[at + 3]]);
         if frame[..3] != MAGIC {
             return Err(FrameError::NotAFrame);
@@ -143,8 +172,8 @@ impl Header {
             return Err(FrameError::HeaderChecksum);
         }
         let length = word(4);
-        if MAX_PAYLOAD < length as usize {
-            return Err(FrameError::TooLong { length });
+        if longest < length as usize {
+            return Err(FrameError::TooLong { length, longest });
         }
         Ok(Self { length, payload_checksum: word(8) })
     }

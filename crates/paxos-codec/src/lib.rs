@@ -17,7 +17,8 @@
 //! ```
 //!
 //! The header has a checksum of its own so that a damaged length is refused when it is read, and not after waiting
-//! for a megabyte that never comes. [`encode_frame`] writes a frame; [`Frames`] takes a stream apart again, without
+//! for a megabyte that never comes. [`encode_frame`] writes a frame of one value, [`close_frame`] one of anything
+//! else, such as several values that [`decode_first`] reads again; [`Frames`] takes a stream apart again, without
 //! reading it: whoever owns the socket hands over what arrived.
 //!
 //! ```
@@ -55,5 +56,5 @@ mod frame;
 mod payload;
 
 pub use error::{DecodeError, EncodeError, FrameError};
-pub use frame::{FRAME_HEADER, Frames, MAX_FRAME, encode_frame};
-pub use payload::{MAX_PAYLOAD, decode, encode};
+pub use frame::{FRAME_HEADER, Frames, MAX_FRAME, close_frame, encode_frame};
+pub use payload::{MAX_PAYLOAD, decode, decode_first, encode};

@@ -46,6 +46,18 @@ pub fn decode<T: DeserializeOwned>(payload: &[u8]) -> Result<T, DecodeError> {
     }
 }
 
+/// Reads one value from the front of `unread`, which then begins behind it: for a payload of several values, back to
+/// back.
+///
+/// # Errors
+///
+/// When the bytes do not begin with a `T`. Nothing behind it can be found then.
+pub fn decode_first<T: DeserializeOwned>(unread: &mut &[u8]) -> Result<T, DecodeError> {
+    let (value, read) = decode_from_slice(unread, FORMAT).map_err(decode_error)?;
+    *unread = &unread[read..];
+    Ok(value)
+}
+
 /// Integers have their natural width because bincode counts them so against the limit, whatever they take on the
 /// wire: with its variable-width integers, a payload well below the limit could be written and then not be read.
 const FORMAT: Configuration<LittleEndian, Fixint, Limit<MAX_PAYLOAD>> =

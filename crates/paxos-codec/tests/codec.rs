@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use paxos_codec::{
-    DecodeError, EncodeError, FRAME_HEADER, FrameError, Frames, MAX_FRAME, MAX_PAYLOAD, decode, encode, encode_frame,
+    DecodeError, EncodeError, FRAME_HEADER, FrameError, Frames, MAX_FRAME, MAX_PAYLOAD, close_frame, decode,
+    decode_first, encode, encode_frame,
 };
 use proptest::{collection::vec, prelude::*};
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeSeq};
@@ -145,8 +146,9 @@ fn headers_that_are_wrong_are_refused_as_soon_as_they_are_whole() {
     };
     check(b"GET / HTTP/1.1\r\n".to_vec(), FrameError::NotAFrame);
     check(forged(b"PXS", 2, 0, &[]), FrameError::Version { found: 2 });
-    check(forged(b"PXS", 1, u32::MAX, &[]), FrameError::TooLong { length: u32::MAX });
-    check(forged(b"PXS", 1, MAX_PAYLOAD as u32 + 1, &[]), FrameError::TooLong { length: MAX_PAYLOAD as u32 + 1 });
+    check(forged(b"PXS", 1, u32::MAX, &[]), FrameError::TooLong { length: u32::MAX, longest: MAX_PAYLOAD });
+    let length = MAX_PAYLOAD as u32 + 1;
+    check(forged(b"PXS", 1, length, &[]), FrameError::TooLong { length, longest: MAX_PAYLOAD });
     let mut damaged = forged(b"PXS", 1, 1, &[5]);
     damaged[4] = 2;
     check(damaged, FrameError::HeaderChecksum);
@@ -208,7 +210,33 @@ fn errors_say_what_happened() {
     let check = |error: &dyn std::error::Error, expected: &str| assert_eq!(error.to_string(), expected);
     check(&EncodeError::TooLong, "the value takes more than the 1048576 bytes of a payload");
     check(&DecodeError::Trailing { unread: 2 }, "2 bytes are left over behind the value");
-    check(&FrameError::TooLong { length: 9_999_999 }, "a frame announces 9999999 bytes; the limit is 1048576");
+    let error = FrameError::TooLong { length: 9_999_999, longest: 1_048_576 };
+    check(&error, "a frame announces 9999999 bytes; the limit is 1048576");
+}
+
+#[test]
+fn a_limit_holds_from_the_next_header_on() {
+    let (mut frames, stream) = (Frames::new(), framed(&["one", "four"]));
+    frames.limit(encoded("one").len());
+    let mut unread = &stream[..];
+    assert_eq!(frames.pull(&mut unread).unwrap(), Some(&encoded("one")[..]));
+    let (length, longest) = (encoded("four").len() as u32, encoded("one").len());
+    assert_eq!(frames.pull(&mut unread), Err(FrameError::TooLong { length, longest }));
+}
+
+#[test]
+fn a_payload_may_hold_several_values() {
+    let mut frame = vec![0; FRAME_HEADER];
+    for word in ["prepare", "accept"] {
+        encode(word, &mut frame).unwrap();
+    }
+    close_frame(&mut frame);
+    let (payloads, error, _) = received([&frame[..]]);
+    assert_eq!((payloads.len(), error), (1, None));
+    let mut unread = &payloads[0][..];
+    assert_eq!(decode_first(&mut unread), Ok("prepare".to_owned()));
+    assert_eq!(decode_first(&mut unread), Ok("accept".to_owned()));
+    assert_eq!(decode_first::<String>(&mut unread), Err(DecodeError::Truncated));
 }
 
 proptest! {
