@@ -1,1 +1,3 @@
-//! The benches of the workspace; each is a file beside `Cargo.toml`. Run them with `cargo bench -p benches`.
+//! What several benches share; each bench is a file beside `Cargo.toml`. Run them with `cargo bench -p benches`.
+
+pub mod log;
