@@ -50,3 +50,5 @@
 extern crate alloc;
 
 pub mod single;
+
+pub mod multi;

@@ -41,3 +41,5 @@
 extern crate alloc;
 
 pub mod single;
+
+pub mod multi;

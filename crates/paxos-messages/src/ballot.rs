@@ -60,6 +60,16 @@ pub struct Slot(pub u64);
 impl Slot {
     /// The slot of a protocol that makes one decision.
     pub const ONLY: Self = Self(0);
+
+    /// The slot after this one.
+    ///
+    /// # Panics
+    ///
+    /// When there is none, after 2^64 decisions.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0.checked_add(1).expect("2^64 slots are never used up"))
+    }
 }
 
 impl fmt::Display for Slot {

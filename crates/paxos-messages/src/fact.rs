@@ -21,7 +21,9 @@ pub enum Fact<V> {
     Promised {
         /// The ballot it promises.
         ballot: Ballot,
-        /// Its highest vote in each slot asked about.
+        /// The first slot it speaks for: all below are chosen, or were not asked about.
+        from: Slot,
+        /// Its highest vote in each slot it speaks for.
         votes: Vec<(Slot, Vote<V>)>,
     },
     /// Phase 2a: an elected proposer proposes.
@@ -49,6 +51,11 @@ pub enum Fact<V> {
         /// The value.
         value: V,
     },
+    /// A learner has taken over a snapshot, which stands for all slots below `upto`.
+    Installed {
+        /// The first slot that is not in the snapshot.
+        upto: Slot,
+    },
 }
 
 /// What an acceptor remembers: everything its safety depends on.
@@ -56,7 +63,9 @@ pub enum Fact<V> {
 pub struct Memory<V> {
     /// The highest ballot promised, by a promise or by a vote.
     pub promised: Option<Ballot>,
-    /// The highest vote in each slot.
+    /// The first slot it still keeps votes of. All below are known to be chosen.
+    pub from: Slot,
+    /// The highest vote in each slot from there on.
     pub votes: Vec<(Slot, Vote<V>)>,
 }
 
@@ -76,7 +85,12 @@ pub trait Observed: Process {
     fn told(&self, output: &Self::Output) -> Option<Fact<Self::Decree>>;
 
     /// The value that `request` asks to propose, if it asks for that.
-    fn wanted(request: &Self::Request) -> Option<&Self::Decree>;
+    fn wanted(request: &Self::Request) -> Option<Self::Decree>;
+
+    /// What may be chosen though no application has asked for it, such as a no-op.
+    fn unasked() -> Vec<Self::Decree> {
+        Vec::new()
+    }
 
     /// What this process would still know after a crash, were all its records stable.
     fn memory(&self) -> Memory<Self::Decree>;

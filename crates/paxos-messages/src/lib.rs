@@ -14,8 +14,8 @@
 //! *Learned* is knowing it.
 //!
 //! The crate holds data only. What the words do is in `paxos-proposer`, `paxos-acceptor` and `paxos-learner`; how
-//! they become bytes is in `paxos-codec`. `single` is the vocabulary of deciding one value; [`Slot`] numbers the
-//! decisions where there are many.
+//! they become bytes is in `paxos-codec`. [`single`] is the vocabulary of deciding one value, and [`multi`] that of a log
+//! of them, whose decisions are numbered by [`Slot`].
 //!
 //! ```
 //! use paxos_messages::{Ballot, Phase, single::Message};
@@ -34,10 +34,14 @@
 extern crate alloc;
 
 mod ballot;
+mod bytes;
 mod fact;
 mod phase;
 pub mod single;
 
+pub mod multi;
+
 pub use ballot::{Ballot, Slot, Vote};
+pub use bytes::Bytes;
 pub use fact::{Fact, Memory, Observed};
 pub use phase::Phase;

@@ -78,7 +78,7 @@ impl<V> Message<V> {
         Some(match self.clone() {
             Self::Prepare { ballot } => Fact::Opened { ballot },
             Self::Promise { ballot, accepted } => {
-                Fact::Promised { ballot, votes: accepted.into_iter().map(|vote| (slot, vote)).collect() }
+                Fact::Promised { ballot, from: slot, votes: accepted.into_iter().map(|vote| (slot, vote)).collect() }
             }
             Self::Accept { ballot, value } => Fact::Proposed { slot, ballot, value, quorum },
             Self::Accepted { ballot, value } => Fact::Voted { slot, vote: Vote { ballot, value } },
@@ -157,9 +157,12 @@ pub enum Request<V> {
 
 impl<V> Request<V> {
     /// The value it asks to propose, if it asks for that.
-    pub const fn wanted(&self) -> Option<&V> {
+    pub fn wanted(&self) -> Option<V>
+    where
+        V: Clone,
+    {
         match self {
-            Self::Propose(value) => Some(value),
+            Self::Propose(value) => Some(value.clone()),
             Self::Learn => None,
         }
     }

@@ -52,6 +52,7 @@ pub use paxos_acceptor as acceptor;
 pub use paxos_basic as basic;
 pub use paxos_learner as learner;
 pub use paxos_messages as messages;
+pub use paxos_multi as multi;
 pub use paxos_process as process;
 pub use paxos_proposer as proposer;
 pub use paxos_quorums as quorums;

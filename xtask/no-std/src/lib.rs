@@ -12,6 +12,7 @@ use paxos_acceptor as _;
 use paxos_basic as _;
 use paxos_learner as _;
 use paxos_messages as _;
+use paxos_multi as _;
 use paxos_process as _;
 use paxos_proposer as _;
 use paxos_quorums as _;

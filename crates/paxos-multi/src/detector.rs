@@ -1,0 +1,128 @@
+//! The failure detector: who leads, and when to try oneself.
+//!
+//! It is about liveness only. Whatever it believes, the proposer still needs a quorum of promises and the acceptors
+//! still keep theirs, so a wrong belief costs time and never a value. Two nodes may both believe that they lead; one
+//! of them will find out when its proposals are refused. (That an election must be *right* for the log to be safe is
+//! the misconception M13.)
+//!
+//! In a network that loses and delays messages, no detector can be both complete and right (Chandra and Toueg, 1996;
+//! Fischer, Lynch and Paterson, 1985). This one is made so that a working leader is left alone and a useless one is
+//! not, also when links fail and not nodes (the three cases of OmniPaxos, EuroSys 2023, §2):
+//!
+//! - A node that hears no leader asks the others first (`Probe`). Who hears one does not answer: one broken link
+//!   deposes nobody, and a chain of nodes does not pass leadership back and forth (*chained*).
+//! - A leader that does not hear a quorum for a while steps down, so it goes silent, and those who heard it become
+//!   willing (*quorum loss*).
+//! - A node needs no long log to lead, only a quorum that answers: what it lacks, phase 1 and catching up bring
+//!   (*constrained election*).
+
+use paxos_messages::{
+    Ballot,
+    multi::{Effects, Message, Timer},
+};
+use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
+
+/// What a node believes about who leads.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Detector {
+    id: NodeId,
+    quorums: Quorums,
+    /// Whose heartbeat was the last one, unless that was too long ago.
+    leader: Option<NodeId>,
+    /// Which question is the current one.
+    round: u64,
+    /// Who would answer if this node asked to be elected.
+    willing: NodeSet,
+    /// Who has answered this leader's heartbeats since it last looked.
+    alive: NodeSet,
+}
+
+impl Detector {
+    /// The detector of node `id`. It hears nobody yet.
+    #[must_use]
+    pub const fn new(id: NodeId, quorums: Quorums) -> Self {
+        let (willing, alive) = (NodeSet::EMPTY, NodeSet::EMPTY);
+        Self { id, quorums, leader: None, round: 0, willing, alive }
+    }
+
+    /// Who leads, as far as this node hears.
+    #[must_use]
+    pub const fn leader(&self) -> Option<NodeId> {
+        self.leader
+    }
+
+    // ANCHOR: silence
+    /// No leader has been heard for as long as the election timer takes: asks who else hears none. True when nobody
+    /// else need be asked, so that the node may campaign at once.
+    pub fn silence<V>(&mut self, out: &mut Effects<V>) -> bool {
+        self.leader = None;
+        self.round += 1;
+        self.willing = NodeSet::only(self.id);
+        let others = self.quorums.members().without(self.id);
+        if !others.is_empty() {
+            out.send(others, Message::Probe { round: self.round });
+        }
+        out.set_timer(Timer::Election);
+        self.is_enough(self.willing)
+    }
+
+    /// Somebody would answer. True when enough would: a quorum to be elected by, and one to be of use to.
+    pub fn willing(&mut self, from: NodeId, round: u64) -> bool {
+        let current = round == self.round && self.leader.is_none() && !self.willing.is_empty();
+        if current && self.willing.insert(from) && self.is_enough(self.willing) {
+            self.willing = NodeSet::EMPTY; // one campaign for one question
+            return true;
+        }
+        false
+    }
+    // ANCHOR_END: silence
+
+    fn is_enough(&self, nodes: NodeSet) -> bool {
+        self.quorums.is_phase1(nodes) && self.quorums.is_phase2(nodes)
+    }
+
+    /// A question of another node. Who hears a leader, or is one, does not help depose it.
+    pub fn probed<V>(&self, from: NodeId, round: u64, promised: Option<Ballot>, out: &mut Effects<V>) {
+        if self.leader.is_none() {
+            out.send(NodeSet::only(from), Message::Willing { round, promised });
+        }
+    }
+
+    /// A leader has been heard. True when it is news.
+    pub fn heard<V>(&mut self, leader: NodeId, out: &mut Effects<V>) -> bool {
+        out.set_timer(Timer::Election);
+        self.willing = NodeSet::EMPTY;
+        self.leader.replace(leader) != Some(leader)
+    }
+
+    /// This node has been elected.
+    pub fn elected<V>(&mut self, out: &mut Effects<V>) {
+        self.heard(self.id, out);
+        self.alive = NodeSet::EMPTY;
+        out.set_timer(Timer::Heartbeat);
+    }
+
+    /// This node does not lead any more.
+    pub fn deposed<V>(&mut self, out: &mut Effects<V>) {
+        self.leader = self.leader.filter(|leader| *leader != self.id);
+        out.cancel_timer(Timer::Heartbeat);
+        out.set_timer(Timer::Election);
+    }
+
+    // ANCHOR: alive
+    /// A heartbeat of this leader has been answered.
+    pub fn alive(&mut self, from: NodeId) {
+        self.alive.insert(from);
+    }
+
+    /// Whether this leader has heard a quorum since it last looked. One that has not is of no use to anybody, and
+    /// whoever still hears it waits for it in vain.
+    pub fn has_quorum<V>(&mut self, out: &mut Effects<V>) -> bool {
+        let alive = core::mem::take(&mut self.alive).with(self.id);
+        out.set_timer(Timer::Election);
+        self.quorums.is_phase2(alive)
+    }
+    // ANCHOR_END: alive
+}

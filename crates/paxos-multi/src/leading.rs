@@ -1,0 +1,189 @@
+//! How a node comes to lead, what it does then besides proposing, and how it stops.
+
+use paxos_messages::{
+    Ballot, Phase, Slot,
+    multi::{Effects, Event, Message, Output, Record, Timer},
+};
+use paxos_process::{NodeId, NodeSet, Process, Value};
+
+use crate::{Replica, standing::Standing};
+
+impl<V: Value> Replica<V> {
+    /// Begins, or begins again: the application is told what was known, and a node without memory says so.
+    pub(crate) fn start(&mut self, out: &mut Effects<V>) {
+        self.learner.tell(out);
+        out.set_timer(Timer::Election);
+        if let Some(recall) = &self.recall {
+            out.persist(Record::Forgotten(recall.life()));
+            recall.ask(self.others(), out);
+        }
+    }
+
+    fn others(&self) -> NodeSet {
+        self.quorums.members().without(self.id)
+    }
+
+    /// Opens a ballot. Who does not know what it has promised needs the answers of all others.
+    pub(crate) fn campaign(&mut self, out: &mut Effects<V>) {
+        if self.recall.is_none() && self.proposer.leads().is_none() {
+            self.proposer.open(NodeSet::EMPTY, out);
+        }
+    }
+
+    // ANCHOR: elected
+    /// A promise; perhaps the one that makes this node the leader.
+    pub(crate) fn promised(&mut self, event: Event<V>, out: &mut Effects<V>) {
+        let led = self.proposer.leads();
+        self.proposer.step(event, out);
+        let (Some(ballot), None) = (self.proposer.leads(), led) else { return };
+        let serves_from = self.proposer.serves_from().unwrap_or(Slot(0));
+        if let Some(recall) = &mut self.recall {
+            recall.promised(ballot, serves_from);
+        }
+        self.detector.elected(out);
+        self.standing = Standing::new();
+        self.learner.strive(self.proposer.known_chosen());
+        let whom = self.whom_to_ask();
+        self.learner.fetch(whom, out);
+        self.say_heartbeat(out);
+        self.learned(out);
+    }
+    // ANCHOR_END: elected
+
+    /// Whom to ask for what is missing: one of those who elected this node, and another one the next time, because it
+    /// may have gone.
+    pub(crate) fn whom_to_ask(&mut self) -> NodeSet {
+        let asked = self.proposer.promised_by().without(self.id);
+        self.standing.next_of(asked)
+    }
+
+    /// The learner takes a step, and everybody on this node who wants to know hears how far it has come.
+    pub(crate) fn learn(&mut self, event: Event<V>, out: &mut Effects<V>) {
+        let before = self.learner.learned();
+        self.learner.step(event, out);
+        if before < self.learner.learned() {
+            self.learned(out);
+        }
+    }
+
+    fn learned(&mut self, out: &mut Effects<V>) {
+        let learned = self.learner.learned();
+        self.acceptor.forget_below(learned);
+        self.proposer.learned(learned, out);
+        if let Some(ballot) = self.recall.as_ref().and_then(|recall| recall.outcome(learned)) {
+            self.acceptor.recall(Some(ballot), learned, out);
+            self.recall = None;
+        }
+        // A new leader serves only when all that may have been chosen before is chosen, and known here (M15).
+        if let (false, Some(ballot), Some(from)) = (self.serves, self.proposer.leads(), self.proposer.serves_from())
+            && from <= learned
+        {
+            self.serves = true;
+            out.emit(Output::Leads { ballot });
+        }
+    }
+
+    /// To all others: I am here, so far is chosen; and the question of the reads that wait.
+    pub(crate) fn say_heartbeat(&mut self, out: &mut Effects<V>) {
+        let (Some(ballot), others) = (self.proposer.leads(), self.others()) else { return };
+        let (round, chosen) = (self.reads.round(), self.learner.learned());
+        let everywhere = self.standing.everywhere(others, chosen);
+        self.learner.everywhere(everywhere);
+        if !others.is_empty() {
+            out.send(others, Message::Heartbeat { ballot, round, chosen, everywhere });
+        }
+    }
+
+    /// Asks the question of the reads, and answers it for this node: is there no higher promise?
+    pub(crate) fn question(&mut self, out: &mut Effects<V>) {
+        loop {
+            self.say_heartbeat(out);
+            let (round, leads) = (self.reads.round(), self.proposer.leads());
+            let own = !self.acceptor.is_mute() && self.acceptor.promised() <= leads;
+            if !own || !self.reads.answer(self.id, round, &self.quorums, out) {
+                return;
+            }
+        }
+    }
+
+    /// A heartbeat of this leader has been answered.
+    pub(crate) fn alive(&mut self, from: NodeId, ballot: Ballot, round: u64, learned: Slot, out: &mut Effects<V>) {
+        if self.proposer.leads() == Some(ballot) {
+            self.detector.alive(from);
+            self.standing.learned(from, learned);
+            if self.reads.answer(from, round, &self.quorums, out) {
+                self.question(out);
+            }
+        }
+    }
+
+    // ANCHOR: heartbeat
+    /// Somebody leads. Unless a higher ballot has been promised here, that is who to follow.
+    pub(crate) fn heartbeat(
+        &mut self,
+        from: NodeId,
+        ballot: Ballot,
+        round: u64,
+        event: Event<V>,
+        out: &mut Effects<V>,
+    ) {
+        let highest = self.acceptor.promised().max(self.proposer.leads());
+        if let Some(promised) = highest.filter(|promised| ballot < *promised) {
+            return out.send(NodeSet::only(from), Message::Refused { ballot, promised, phase: Phase::Learn });
+        }
+        self.proposer.heard_of(Some(ballot));
+        if self.proposer.opened() < Some(ballot) {
+            self.proposer.stop();
+            self.follow(out);
+        }
+        if self.detector.heard(from, out) {
+            out.emit(Output::Follows { leader: Some(from) });
+        }
+        self.learn(event, out);
+        self.learner.fetch_again(NodeSet::only(from), out);
+        if self.recall.is_none() {
+            let learned = self.learner.learned();
+            out.send(NodeSet::only(from), Message::Alive { ballot, round, learned });
+        }
+    }
+    // ANCHOR_END: heartbeat
+
+    /// This leader has heard no quorum for too long: it is of no use, and goes silent.
+    pub(crate) fn step_down(&mut self, out: &mut Effects<V>) {
+        self.proposer.stop();
+        self.follow(out);
+    }
+
+    /// If the proposer has stopped leading, the rest of the node does too.
+    pub(crate) fn follow(&mut self, out: &mut Effects<V>) {
+        if self.proposer.leads().is_none() && self.detector.leader() == Some(self.id) {
+            self.detector.deposed(out);
+            self.serves = false;
+            self.reads.give_up(None, out);
+            out.emit(Output::Follows { leader: None });
+        }
+    }
+
+    // ANCHOR: transfer
+    /// Lets `node` take over: this leader stops proposing first, so that nothing it proposes is overtaken.
+    pub(crate) fn transfer(&mut self, node: NodeId, out: &mut Effects<V>) {
+        if self.proposer.leads().is_some() && self.others().contains(node) {
+            out.send(NodeSet::only(node), Message::Campaign);
+            self.step_down(out);
+        }
+    }
+    // ANCHOR_END: transfer
+
+    /// A node without memory goes on: asks, or opens a ballot above all that it may have promised.
+    pub(crate) fn recollect(&mut self, out: &mut Effects<V>) {
+        let Some(recall) = &self.recall else { return };
+        match recall.highest(self.id, &self.quorums) {
+            None => recall.ask(self.others(), out),
+            Some(_) if recall.is_learning() || self.proposer.is_electing() => {}
+            Some(highest) => {
+                self.proposer.heard_of(highest);
+                self.proposer.open(self.others(), out);
+            }
+        }
+    }
+}

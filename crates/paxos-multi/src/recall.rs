@@ -1,0 +1,96 @@
+//! Coming back without memory: when may a node vote again that has lost its disk?
+//!
+//! It may have promised a ballot, or have voted for a value that was chosen with its vote. If it votes again as if it
+//! were new, the next election may miss that value (the misconception M19; copying the state of *one* other node does
+//! not help). The rule here:
+//!
+//! 1. It says nothing that a quorum could count: no promise, no vote, no answer to a heartbeat or a probe.
+//! 2. It asks **all** others for the highest ballot that they have promised or opened. No ballot above those was ever
+//!    won, by anybody, because whoever wins one has a promise of one of the others.
+//! 3. It opens a ballot above that and waits until **all** others have promised it. From then on they vote in no lower
+//!    ballot, so a lost vote of this node can complete a quorum only in a slot in which one of them has voted already,
+//!    and they have reported those.
+//! 4. It promises that ballot, and is mute until it has *learned* every slot that they reported: in those, what is
+//!    chosen is known, and no vote is needed any more.
+//!
+//! The price is that every other member must answer, and that the leader is deposed once, while a node that only
+//! restarts needs nobody. Where a single node is a quorum, its vote alone may have chosen a value, and nobody can
+//! tell: such a node never comes back.
+
+use alloc::collections::BTreeMap;
+
+use paxos_messages::{
+    Ballot, Slot,
+    multi::{Effects, Message},
+};
+use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
+
+/// How far a node without memory has come.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Recall {
+    /// Which life asks: an answer to an earlier one may have been given before that one ended.
+    life: u64,
+    /// What the others have promised or opened.
+    highest: BTreeMap<NodeId, Option<Ballot>>,
+    /// The ballot that all others have promised, and the first slot above all that they have reported.
+    goal: Option<(Ballot, Slot)>,
+}
+
+impl Recall {
+    /// Nobody has answered yet.
+    #[must_use]
+    pub const fn new(life: u64) -> Self {
+        Self { life, highest: BTreeMap::new(), goal: None }
+    }
+
+    /// Which life asks.
+    #[must_use]
+    pub const fn life(&self) -> u64 {
+        self.life
+    }
+
+    /// Asks those who have not answered.
+    pub fn ask<V>(&self, others: NodeSet, out: &mut Effects<V>) {
+        let silent: NodeSet = others.iter().filter(|node| !self.highest.contains_key(node)).collect();
+        if !silent.is_empty() {
+            out.send(silent, Message::Recall { life: self.life });
+        }
+    }
+
+    /// Takes an answer.
+    pub fn answer(&mut self, from: NodeId, life: u64, highest: Option<Ballot>) {
+        if life == self.life {
+            self.highest.insert(from, highest);
+        }
+    }
+
+    // ANCHOR: recall
+    /// The highest ballot that anybody may have won, once all others have answered.
+    #[must_use]
+    pub fn highest(&self, id: NodeId, quorums: &Quorums) -> Option<Option<Ballot>> {
+        let others = quorums.members().without(id);
+        let all = others.iter().all(|node| self.highest.contains_key(&node));
+        let alone = quorums.is_phase1(NodeSet::only(id)) || quorums.is_phase2(NodeSet::only(id));
+        if all && !alone { self.highest.values().copied().max() } else { None }
+    }
+
+    /// All others have promised `ballot`, and have voted in no slot from `until` on.
+    pub fn promised(&mut self, ballot: Ballot, until: Slot) {
+        self.goal = Some((ballot, until));
+    }
+
+    /// What may be promised again, when all slots below `learned` are learned.
+    #[must_use]
+    pub fn outcome(&self, learned: Slot) -> Option<Ballot> {
+        self.goal.filter(|(_, until)| *until <= learned).map(|(ballot, _)| ballot)
+    }
+    // ANCHOR_END: recall
+
+    /// Whether the others have promised already, so that only learning is left.
+    #[must_use]
+    pub const fn is_learning(&self) -> bool {
+        self.goal.is_some()
+    }
+}

@@ -1,0 +1,43 @@
+//! How far the members have learned, as their leader knows.
+
+use alloc::collections::BTreeMap;
+
+use paxos_messages::Slot;
+use paxos_process::{NodeId, NodeSet};
+
+/// What the others have said of themselves since this node was elected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Standing {
+    learned: BTreeMap<NodeId, Slot>,
+    /// Whom this node asked last for what it lacks itself.
+    asked: Option<NodeId>,
+}
+
+impl Standing {
+    /// Nobody has said anything.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { learned: BTreeMap::new(), asked: None }
+    }
+
+    /// `node` has learned all slots below.
+    pub fn learned(&mut self, node: NodeId, slot: Slot) {
+        let known = self.learned.entry(node).or_insert(slot);
+        *known = slot.max(*known);
+    }
+
+    /// All of `others`, and this node with `own`, have learned all slots below.
+    #[must_use]
+    pub fn everywhere(&self, others: NodeSet, own: Slot) -> Slot {
+        let of = |node: NodeId| self.learned.get(&node).copied().unwrap_or(Slot(0));
+        others.iter().map(of).fold(own, Slot::min)
+    }
+
+    /// The one of `nodes` after the one that was asked last, in a circle.
+    pub fn next_of(&mut self, nodes: NodeSet) -> NodeSet {
+        let after = nodes.iter().find(|node| Some(*node) > self.asked);
+        self.asked = after.or_else(|| nodes.iter().next());
+        self.asked.map_or(NodeSet::EMPTY, NodeSet::only)
+    }
+}

@@ -1,0 +1,31 @@
+//! Golden scripts: stories of Multi-Paxos, each with the lines it must tell.
+//!
+//! `UPDATE_GOLDEN=1 cargo test -p paxos-multi` writes the lines anew; read the difference before you commit it.
+
+use std::{env, fs, path::Path};
+
+use paxos_multi::{Options, Replica};
+use paxos_sim::{Script, World};
+
+#[test]
+fn scripts_tell_what_they_told() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scripts");
+    let mut scripts: Vec<_> =
+        fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    scripts.sort();
+    assert!(scripts.len() >= 1, "the stories are there");
+    for path in scripts {
+        let name = path.display();
+        let text = fs::read_to_string(&path).expect("a script can be read");
+        let script = Script::parse(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let quorums = script.header.quorums;
+        let world = World::new(script.header.setting(), |id| Replica::<String>::new(id, quorums, Options::default()));
+        let told = script.replay(world, &mut ()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        assert_eq!(told.violated, [], "{name}");
+        if env::var_os("UPDATE_GOLDEN").is_some() {
+            fs::write(&path, told.text).expect("a script can be written");
+        } else {
+            assert_eq!(told.text, text, "{name}: UPDATE_GOLDEN=1 writes it anew");
+        }
+    }
+}
