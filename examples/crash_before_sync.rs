@@ -123,7 +123,7 @@ impl Observed for Hasty {
         self.0.told(output)
     }
 
-    fn wanted(request: &Request<char>) -> Option<&char> {
+    fn wanted(request: &Request<char>) -> Option<char> {
         Replica::wanted(request)
     }
 

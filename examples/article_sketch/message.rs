@@ -50,6 +50,7 @@ impl Observed for Toy {
             Message::Elect { number } => Some(Fact::Opened { ballot: number }),
             Message::Promise { number, accepted } => Some(Fact::Promised {
                 ballot: number,
+                from: Slot::ONLY,
                 votes: accepted.map(|vote| (Slot::ONLY, vote)).into_iter().collect(),
             }),
             // Who elected the proposer is for trace validators; the invariants do not ask.
@@ -70,9 +71,9 @@ impl Observed for Toy {
         }
     }
 
-    fn wanted(request: &Request<char>) -> Option<&char> {
+    fn wanted(request: &Request<char>) -> Option<char> {
         match request {
-            Request::Propose(value) => Some(value),
+            Request::Propose(value) => Some(*value),
             Request::Learn => None,
         }
     }
@@ -80,6 +81,7 @@ impl Observed for Toy {
     fn memory(&self) -> Memory<char> {
         Memory {
             promised: self.promised(),
+            from: Slot::ONLY,
             votes: self.accepted().map(|vote| (Slot::ONLY, vote.clone())).into_iter().collect(),
         }
     }

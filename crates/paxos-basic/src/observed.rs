@@ -19,7 +19,7 @@ impl<V: Value> Observed for Replica<V> {
         output.fact()
     }
 
-    fn wanted(request: &Request<V>) -> Option<&V> {
+    fn wanted(request: &Request<V>) -> Option<V> {
         request.wanted()
     }
 

@@ -123,7 +123,7 @@ impl<V: Value> Observed for Wrong<V> {
         output.fact()
     }
 
-    fn wanted(request: &Request<V>) -> Option<&V> {
+    fn wanted(request: &Request<V>) -> Option<V> {
         request.wanted()
     }
 

@@ -51,7 +51,7 @@ impl Observed for Both {
     fn told(&self, output: &Output<char>) -> Option<Fact<char>> {
         self.0.told(output)
     }
-    fn wanted(request: &Request<char>) -> Option<&char> {
+    fn wanted(request: &Request<char>) -> Option<char> {
         request.wanted()
     }
     fn memory(&self) -> Memory<char> {

@@ -67,7 +67,7 @@ impl<V: Value> History<V> {
     /// Takes note of `fact`, as `node` says it. `on_disk` is what the node would find after a crash at this moment.
     pub(crate) fn note(&mut self, node: NodeId, fact: Fact<V>, on_disk: impl FnOnce() -> Memory<V>) {
         match fact {
-            Fact::Opened { .. } => {}
+            Fact::Opened { .. } | Fact::Installed { .. } => {}
             Fact::Proposed { slot, ballot, value, .. } => insert(&mut self.proposals, (slot, ballot, value)),
             Fact::Learned { slot, value } => insert(&mut self.learned, (slot, value)),
             Fact::Promised { ballot, .. } => {

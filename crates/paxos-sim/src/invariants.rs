@@ -142,7 +142,7 @@ mod tests {
     }
 
     fn promised(round: u64) -> Fact<char> {
-        Fact::Promised { ballot: ballot(round), votes: Vec::new() }
+        Fact::Promised { ballot: ballot(round), from: Slot(0), votes: Vec::new() }
     }
 
     /// What fails when these facts are said by these nodes, in this order, with disks that remember everything.
@@ -152,6 +152,7 @@ mod tests {
         for (node, fact) in facts {
             let everything = || Memory {
                 promised: Some(ballot(99)),
+                from: Slot(0),
                 votes: (0..3).map(|slot| (Slot(slot), Vote { ballot: ballot(99), value: '?' })).collect(),
             };
             history.note(NodeId(*node), fact.clone(), everything);
@@ -195,8 +196,8 @@ mod tests {
 
     #[test]
     fn what_is_said_must_be_on_the_disk() {
-        let empty = Memory { promised: None, votes: Vec::new() };
-        let promise_only = Memory { promised: Some(ballot(1)), votes: Vec::new() };
+        let empty = Memory { promised: None, from: Slot(0), votes: Vec::new() };
+        let promise_only = Memory { promised: Some(ballot(1)), from: Slot(0), votes: Vec::new() };
         for (fact, memory) in
             [(promised(1), empty.clone()), (voted(0, 1, 'a'), empty.clone()), (voted(0, 1, 'a'), promise_only)]
         {
@@ -205,14 +206,17 @@ mod tests {
             assert_eq!(failed(&history), [Invariant::DurableBeforeVote]);
         }
         let mut history = History::<char>::new();
-        history.note(NodeId(1), promised(1), || Memory { promised: Some(ballot(1)), votes: Vec::new() });
+        history.note(NodeId(1), promised(1), || Memory { promised: Some(ballot(1)), from: Slot(0), votes: Vec::new() });
         assert_eq!(failed(&history), []);
         history.restarted(NodeId(1), &empty);
         assert_eq!(failed(&history), [Invariant::DurableBeforeVote], "the disk lost what it had");
 
         // A disk that kept the promise and lost the vote has lost what matters most.
-        let everything =
-            || Memory { promised: Some(ballot(1)), votes: vec![(Slot(0), Vote { ballot: ballot(1), value: 'a' })] };
+        let everything = || Memory {
+            promised: Some(ballot(1)),
+            from: Slot(0),
+            votes: vec![(Slot(0), Vote { ballot: ballot(1), value: 'a' })],
+        };
         let mut history = History::new();
         history.note(NodeId(1), voted(0, 1, 'a'), everything);
         history.restarted(NodeId(1), &everything());

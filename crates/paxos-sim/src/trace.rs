@@ -89,12 +89,16 @@ impl<W: Write> Trace<W> {
 impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
     fn see(&mut self, happening: Happening<'_, P>) {
         match happening {
-            Happening::Fact(node, fact) => self.event(node, fact_line(fact)),
+            Happening::Fact(node, fact) => {
+                if let Some(line) = fact_line(fact) {
+                    self.event(node, line);
+                }
+            }
             Happening::Restarted(node, memory) => {
                 let promised = memory.promised.map_or_else(|| json!([]), ballot);
                 self.event(
                     node,
-                    json!({"ev": "restart", "promised": promised, "from": 0, "votes": votes(&memory.votes)}),
+                    json!({"ev": "restart", "promised": promised, "from": memory.from.0, "votes": votes(&memory.votes)}),
                 );
             }
             _ => {}
@@ -102,11 +106,11 @@ impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
     }
 }
 
-fn fact_line<V: Display>(fact: &Fact<V>) -> Json {
-    match fact {
+fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {
+    Some(match fact {
         Fact::Opened { ballot: bal } => json!({"ev": "1a", "bal": ballot(*bal), "from": 0}),
-        Fact::Promised { ballot: bal, votes: cast } => {
-            json!({"ev": "1b", "bal": ballot(*bal), "from": 0, "votes": votes(cast)})
+        Fact::Promised { ballot: bal, from, votes: cast } => {
+            json!({"ev": "1b", "bal": ballot(*bal), "from": from.0, "votes": votes(cast)})
         }
         Fact::Proposed { slot, ballot: bal, value, quorum } => json!({
             "ev": "2a", "bal": ballot(*bal), "slot": slot.0, "val": value.to_string(), "q": names(*quorum)
@@ -115,7 +119,9 @@ fn fact_line<V: Display>(fact: &Fact<V>) -> Json {
             json!({"ev": "2b", "bal": ballot(vote.ballot), "slot": slot.0, "val": vote.value.to_string()})
         }
         Fact::Learned { slot, value } => json!({"ev": "chosen", "slot": slot.0, "val": value.to_string()}),
-    }
+        // A snapshot is knowledge of what was chosen, not a step of the specification.
+        Fact::Installed { .. } => return None,
+    })
 }
 
 fn ballot(ballot: Ballot) -> Json {

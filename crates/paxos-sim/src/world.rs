@@ -171,7 +171,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             Choice::Request(_, request) => {
                 watch.see(Happening::Asked(id, request));
                 if let Some(value) = P::wanted(request) {
-                    self.record(|history| history.want(value));
+                    self.record(|history| history.want(&value));
                 }
                 self.step(position, Event::Request(request.clone()), watch);
             }

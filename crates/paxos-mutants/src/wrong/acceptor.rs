@@ -69,7 +69,7 @@ impl<V: Value> Acceptor<V> {
 
     pub(super) fn memory(&self) -> Memory<V> {
         let votes = self.accepted.iter().map(|vote| (Slot::ONLY, vote.clone())).collect();
-        Memory { promised: self.promised, votes }
+        Memory { promised: self.promised, from: Slot::ONLY, votes }
     }
 }
 
