@@ -20,7 +20,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use benches::log::{CELLS, Contender, Load, contenders};
+use benches::log::{CELLS, Contender, Load, NONE, OURS, contenders};
 
 fn main() -> ExitCode {
     if let Some(code) = again_with_memory_that_stays() {
@@ -52,8 +52,7 @@ fn main() -> ExitCode {
 /// Nodes, bytes of a command, commands in flight.
 type Cell = (usize, usize, usize);
 
-/// Ours, and what it has to be beside the best of the others.
-const OURS: &str = "paxos-multi";
+/// How many times as fast as the best of the others ours has to be.
 const TARGET: f64 = 2.0;
 
 struct Options {
@@ -168,7 +167,8 @@ impl Ratio {
     fn of(rows: &[Row], ours: bool, others: bool, of: &'static str) -> Option<Self> {
         let verified = || rows.iter().filter(|row| row.verified);
         let ours = verified().find(|row| row.contender.library == OURS && row.contender.together == ours)?;
-        let peers = verified().filter(|row| row.contender.library != OURS && row.contender.together == others);
+        let peers = verified().filter(|row| ![OURS, NONE].contains(&row.contender.library));
+        let peers = peers.filter(|row| row.contender.together == others);
         let best = peers.min_by(|a, b| a.median().total_cmp(&b.median()))?;
         let ratios = best.times.iter().zip(&ours.times).map(|(peer, ours)| peer / ours).collect();
         Some(Self { of, peer: best.contender.library, times: quantile(ratios, 0.5) })

@@ -22,16 +22,18 @@
 //! that are offered together can also be made one entry of the log, by the application and not by the library. Each
 //! library is measured in both ways, so that this trick is not what is compared.
 
+mod bare;
 mod command;
 mod contenders;
 mod omni_paxos;
+mod ours;
 mod raft_io;
 mod raft_rs;
 
 use std::collections::VecDeque;
 
 pub use command::{Application, Batch, Carried, One, Payload};
-pub use contenders::{CELLS, Contender, contenders};
+pub use contenders::{CELLS, Contender, NONE, OURS, contenders};
 
 /// What one run does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::{
-    Batch, Load, Measure, Node, One, Outcome, Payload, omni_paxos::Omni, raft_io::RaftIo, raft_rs::RaftRs, run,
+    Batch, Load, Measure, Node, One, Outcome, Payload, bare::Bare, omni_paxos::Omni, ours::Ours, raft_io::RaftIo,
+    raft_rs::RaftRs, run,
 };
 
 /// A library in one of its ways.
@@ -34,14 +35,23 @@ pub fn contenders(payload: usize, in_flight: usize) -> Vec<Contender> {
 
 fn all_with<P: Payload>() -> Vec<Contender> {
     vec![
+        Contender::new::<Ours<Batch<P>>>(OURS, true),
+        Contender::new::<Ours<One<P>>>(OURS, false),
         Contender::new::<Omni<One<P>>>("omnipaxos", false),
         Contender::new::<Omni<Batch<P>>>("omnipaxos", true),
         Contender::new::<RaftRs<false>>("raft", false),
         Contender::new::<RaftRs<true>>("raft", true),
         Contender::new::<RaftIo<false>>("raft-io", false),
         Contender::new::<RaftIo<true>>("raft-io", true),
+        Contender::new::<Bare<One<P>>>(NONE, false),
+        Contender::new::<Bare<Batch<P>>>(NONE, true),
     ]
 }
+
+/// Ours.
+pub const OURS: &str = "paxos-multi";
+/// What is left when a log costs nothing; nobody's peer.
+pub const NONE: &str = "(none)";
 
 /// What is compared: nodes, bytes of a command, commands in flight.
 pub const CELLS: [(usize, usize, usize); 12] = [
