@@ -5,7 +5,7 @@
 //! cargo bench -p benches --bench log_memory                     # some minutes
 //! cargo bench -p benches --bench log_memory -- --quick          # fewer rounds, fewer commands
 //! cargo bench -p benches --bench log_memory -- --json           # a line for each row, for programs
-//! cargo bench -p benches --bench log_memory -- --only omnipaxos # one library, for a profiler
+//! cargo bench -p benches --bench log_memory -- --only omnipaxos --cell 3,16,64 --rounds 500   # for a profiler
 //! ```
 //!
 //! In each cell the libraries take turns, many times: a machine is not the same from one second to the next. A figure is
@@ -30,7 +30,7 @@ fn main() -> ExitCode {
     let allocations = if options.count { count_allocations() } else { BTreeMap::new() };
     options.say(&format!("{} rounds, load {}", options.rounds, load_average()));
     let mut cells = Vec::new();
-    for cell in CELLS {
+    for &cell in &options.cells {
         let rows = measure(cell, &options, &allocations);
         let ratios = Ratio::all(&rows);
         if options.json {
@@ -62,6 +62,7 @@ struct Options {
     json: bool,
     count: bool,
     only: Option<String>,
+    cells: Vec<Cell>,
 }
 
 impl Options {
@@ -73,8 +74,14 @@ impl Options {
             (true, true) => (5, 4),
             (false, _) => (1, usize::MAX),
         };
-        let only = arguments.iter().skip_while(|argument| *argument != "--only").nth(1).cloned();
-        Self { rounds, part, json: has("--json"), count: has("--bench") && only.is_none(), only }
+        let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).cloned();
+        let only = value("--only");
+        let rounds = value("--rounds").map_or(rounds, |rounds| rounds.parse().expect("a number of rounds"));
+        let is_asked = |(nodes, payload, in_flight): &Cell| {
+            value("--cell").is_none_or(|cell| cell == format!("{nodes},{payload},{in_flight}"))
+        };
+        let cells = CELLS.into_iter().filter(is_asked).collect();
+        Self { rounds, part, json: has("--json"), count: has("--bench") && only.is_none(), only, cells }
     }
 
     /// Tells people.

@@ -71,20 +71,14 @@ impl<C: Carried> Node for Ours<C> {
         let Self { library, out, disk, own, application } = self;
         while !out.is_empty() {
             out.timers.clear();
-            out.sends.drain(..).for_each(|sent| send(id, sent, own, post));
+            send(id, &mut out.sends, own, post);
             disk.append(&mut out.records);
             disk.clear(); // synced
-            out.sends_after_sync.drain(..).for_each(|sent| send(id, sent, own, post));
-            for output in out.outputs.drain(..) {
-                match output {
-                    Output::Chosen { value: Entry::Command(value), .. } => {
-                        value.commands().iter().for_each(|command| application.apply(command.as_ref()));
-                    }
-                    Output::Chosen { value: Entry::Noop, .. } | Output::Leads { .. } | Output::Follows { .. } => {}
-                    other => panic!("no read or snapshot is asked for, and no command is refused: {other:?}"),
-                }
+            send(id, &mut out.sends_after_sync, own, post);
+            if !out.outputs.is_empty() {
+                out.outputs.drain(..).for_each(|output| tell(application, &output));
             }
-            for message in own.drain(..) {
+            while let Some(message) = own.pop_front() {
                 library.step(Event::Receive { from: id, message }, out);
             }
         }
@@ -99,29 +93,47 @@ impl<C: Carried> Node for Ours<C> {
     }
 }
 
+fn tell<C: Carried>(application: &mut Application, output: &Output<C>) {
+    match output {
+        Output::Chosen { value: Entry::Command(value), .. } => {
+            value.commands().iter().for_each(|command| application.apply(command.as_ref()));
+        }
+        Output::Chosen { value: Entry::Noop, .. } | Output::Leads { .. } | Output::Follows { .. } => {}
+        other => panic!("no read or snapshot is asked for, and no command is refused: {other:?}"),
+    }
+}
+
 fn send<C: Carried>(
     id: NodeId,
-    Outgoing { to, message }: Outgoing<Message<C>>,
+    sends: &mut Vec<Outgoing<Message<C>>>,
     own: &mut VecDeque<Message<C>>,
     post: &mut Post<Message<C>>,
 ) {
-    let mut deliver = |node, message| {
-        if node == id { own.push_back(message) } else { post.send(position(node), message) }
-    };
-    let mut nodes = to.iter();
-    let Some(mut next) = nodes.next() else { return };
-    for after in nodes {
-        deliver(next, message.clone());
-        next = after;
+    if sends.is_empty() {
+        return;
     }
-    deliver(next, message);
+    for Outgoing { to, message } in sends.drain(..) {
+        let mut nodes = to.iter();
+        let Some(mut next) = nodes.next() else { continue };
+        for after in nodes {
+            deliver(id, next, message.clone(), own, post);
+            next = after;
+        }
+        deliver(id, next, message, own, post);
+    }
+}
+
+fn deliver<C: Carried>(
+    id: NodeId,
+    to: NodeId,
+    message: Message<C>,
+    own: &mut VecDeque<Message<C>>,
+    post: &mut Post<Message<C>>,
+) {
+    if to == id { own.push_back(message) } else { post.send(usize::from(to.0) - 1, message) }
 }
 
 /// Nodes are named from 1.
 fn name(position: usize) -> NodeId {
     NodeId(position as u8 + 1)
-}
-
-fn position(name: NodeId) -> usize {
-    usize::from(name.0) - 1
 }
