@@ -1,0 +1,64 @@
+//! Reads that wait for the leader to be confirmed.
+//!
+//! A leader may have been replaced without knowing it, so it asks a quorum before it answers a read from its state; the
+//! log does that ([`Request::Read`](paxos_messages::multi::Request::Read)). One confirmation serves all reads that were
+//! asked before it; those that come while it is under way wait for the next.
+
+use alloc::vec::Vec;
+
+use crate::Query;
+
+/// The reads that wait, in two groups.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Reads {
+    /// How many confirmations have been asked for: the number of the last.
+    asked: u64,
+    /// They wait for that one, if there are any.
+    confirming: Vec<(u64, Query)>,
+    /// They came later.
+    next: Vec<(u64, Query)>,
+}
+
+impl Reads {
+    pub(crate) const fn new() -> Self {
+        Self { asked: 0, confirming: Vec::new(), next: Vec::new() }
+    }
+
+    /// Takes a read; false when there is no room.
+    pub(crate) fn push(&mut self, token: u64, query: Query) -> bool {
+        let room = self.len() < MAX_READS;
+        if room {
+            self.next.push((token, query));
+        }
+        room
+    }
+
+    /// The number of the confirmation that is to be asked for now, if one is.
+    pub(crate) fn ask(&mut self) -> Option<u64> {
+        if self.next.is_empty() || !self.confirming.is_empty() {
+            return None;
+        }
+        core::mem::swap(&mut self.next, &mut self.confirming);
+        self.asked += 1;
+        Some(self.asked)
+    }
+
+    /// The reads that waited for this confirmation.
+    pub(crate) fn confirmed(&mut self, number: u64) -> Vec<(u64, Query)> {
+        if number == self.asked { core::mem::take(&mut self.confirming) } else { Vec::new() }
+    }
+
+    /// All that wait: the node does not lead any more.
+    pub(crate) fn give_up(&mut self) -> Vec<(u64, Query)> {
+        let mut all = core::mem::take(&mut self.confirming);
+        all.append(&mut self.next);
+        all
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.confirming.len() + self.next.len()
+    }
+}
+
+/// How many reads may wait.
+const MAX_READS: usize = 1 << 16;
