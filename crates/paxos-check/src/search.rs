@@ -125,7 +125,7 @@ pub fn check<P: Observed + Clone + Eq + Hash>(
                 let mut child = world.clone();
                 child.apply_within(bounds, choice, &mut ());
                 let Some(state) = search.is_new(&child, parent, nth) else { continue };
-                if let Some(invariant) = child.violated(&limits.invariants) {
+                if let Some(invariant) = child.newly_violated(&limits.invariants) {
                     depth += 1;
                     let path = search.path(state, initial, bounds);
                     let path = minimise(initial, bounds, invariant, path);

@@ -1,48 +1,54 @@
 //! What was said, by whom: the ghost state that the invariants judge.
 
+mod sorted;
+
 use std::hash::{Hash, Hasher};
 
 use paxos_messages::{Ballot, Fact, Memory, Slot, Vote};
 use paxos_process::{NodeId, NodeSet, Value};
+
+pub(crate) use sorted::Sorted;
 
 /// Everything said so far that safety is stated over. No process can read it; only judges do.
 ///
 /// The lists are sorted sets: two runs that said the same things in another order have the same history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History<V> {
-    pub(crate) wanted: Vec<V>,
-    pub(crate) proposals: Vec<(Slot, Ballot, V)>,
-    pub(crate) votes: Vec<(Slot, Vote<V>, NodeSet)>,
-    pub(crate) learned: Vec<(Slot, V)>,
-    pub(crate) promised: Vec<(NodeId, Ballot)>,
+    pub(crate) wanted: Sorted<V>,
+    pub(crate) proposals: Sorted<(Slot, Ballot, V)>,
+    pub(crate) votes: Sorted<(Slot, Vote<V>, NodeSet)>,
+    pub(crate) learned: Sorted<(Slot, V)>,
+    promised: Sorted<(NodeId, Ballot)>,
     pub(crate) promise_fell: NodeSet,
     pub(crate) not_durable: NodeSet,
-    /// The hash of all of the above when it was last written.
-    pub(crate) fingerprint: u64,
+    pub(crate) left_a_hole: NodeSet,
 }
 
-impl<V: Hash> Hash for History<V> {
+impl<V> Hash for History<V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.wanted, &self.proposals, &self.votes, &self.learned).hash(state);
-        (&self.promised, self.promise_fell, self.not_durable).hash(state);
+        (&self.promised, self.promise_fell, self.not_durable, self.left_a_hole).hash(state);
     }
 }
 
 impl<V: Value> History<V> {
-    pub(crate) const fn new() -> Self {
-        Self {
-            wanted: Vec::new(),
-            proposals: Vec::new(),
-            votes: Vec::new(),
-            learned: Vec::new(),
-            promised: Vec::new(),
+    /// Nothing was said yet. `unasked` is what may be chosen though nobody asks for it.
+    pub(crate) fn new(unasked: Vec<V>) -> Self {
+        let mut history = Self {
+            wanted: Sorted::new(),
+            proposals: Sorted::new(),
+            votes: Sorted::new(),
+            learned: Sorted::new(),
+            promised: Sorted::new(),
             promise_fell: NodeSet::EMPTY,
             not_durable: NodeSet::EMPTY,
-            fingerprint: 0,
-        }
+            left_a_hole: NodeSet::EMPTY,
+        };
+        unasked.into_iter().for_each(|value| history.want(value));
+        history
     }
 
-    /// The values asked for.
+    /// The values asked for, and those that need nobody's asking.
     #[must_use]
     pub fn wanted(&self) -> &[V] {
         &self.wanted
@@ -60,16 +66,16 @@ impl<V: Value> History<V> {
         &self.learned
     }
 
-    pub(crate) fn want(&mut self, value: &V) {
-        insert(&mut self.wanted, value.clone());
+    pub(crate) fn want(&mut self, value: V) {
+        self.wanted.insert(value);
     }
 
     /// Takes note of `fact`, as `node` says it. `on_disk` is what the node would find after a crash at this moment.
     pub(crate) fn note(&mut self, node: NodeId, fact: Fact<V>, on_disk: impl FnOnce() -> Memory<V>) {
         match fact {
             Fact::Opened { .. } | Fact::Installed { .. } => {}
-            Fact::Proposed { slot, ballot, value, .. } => insert(&mut self.proposals, (slot, ballot, value)),
-            Fact::Learned { slot, value } => insert(&mut self.learned, (slot, value)),
+            Fact::Proposed { slot, ballot, value, .. } => self.proposals.insert((slot, ballot, value)),
+            Fact::Learned { slot, value } => self.learned.insert((slot, value)),
             Fact::Promised { ballot, .. } => {
                 self.promise(node, ballot);
                 self.must_be_durable(node, on_disk().promised >= Some(ballot));
@@ -77,25 +83,28 @@ impl<V: Value> History<V> {
             Fact::Voted { slot, vote } => {
                 self.promise(node, vote.ballot);
                 let disk = on_disk();
-                let kept = disk.votes.iter().any(|(at, kept)| *at == slot && kept.ballot >= vote.ballot);
-                self.must_be_durable(node, kept && disk.promised >= Some(vote.ballot));
+                self.must_be_durable(node, keeps(&disk, slot, vote.ballot) && disk.promised >= Some(vote.ballot));
                 match self.votes.binary_search_by(|(at, cast, _)| (at, cast).cmp(&(&slot, &vote))) {
-                    Ok(position) => _ = self.votes[position].2.insert(node),
-                    Err(position) => self.votes.insert(position, (slot, vote, NodeSet::only(node))),
+                    Ok(position) => self.votes.update(position, |cast| _ = cast.2.insert(node)),
+                    Err(_) => self.votes.insert((slot, vote, NodeSet::only(node))),
                 }
             }
         }
+    }
+
+    /// A node has told its application of a slot before it has told of one below.
+    pub(crate) fn leaves_a_hole(&mut self, node: NodeId) {
+        self.left_a_hole.insert(node);
     }
 
     /// A node has restarted with `memory`: what it has said must be in it.
     pub(crate) fn restarted(&mut self, node: NodeId, memory: &Memory<V>) {
         let promised = self.promised.iter().find(|(of, _)| *of == node).map(|(_, ballot)| *ballot);
         self.must_be_durable(node, memory.promised >= promised);
-        let kept = |(slot, vote, voters): &(Slot, Vote<V>, NodeSet)| {
-            let found = memory.votes.iter().any(|(at, kept)| at == slot && kept.ballot >= vote.ballot);
-            found || !voters.contains(node)
-        };
-        self.must_be_durable(node, self.votes.iter().all(kept));
+        let settled = self.votes.partition_point(|(slot, ..)| *slot < memory.from);
+        let mut others = self.votes[settled..].iter();
+        let kept = others.all(|(slot, vote, voters)| !voters.contains(node) || keeps(memory, *slot, vote.ballot));
+        self.must_be_durable(node, kept);
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {
@@ -107,15 +116,36 @@ impl<V: Value> History<V> {
     fn promise(&mut self, node: NodeId, ballot: Ballot) {
         match self.promised.binary_search_by_key(&node, |(of, _)| *of) {
             Ok(position) if self.promised[position].1 > ballot => _ = self.promise_fell.insert(node),
-            Ok(position) => self.promised[position].1 = ballot,
-            Err(position) => self.promised.insert(position, (node, ballot)),
+            Ok(position) => self.promised.update(position, |promised| promised.1 = ballot),
+            Err(_) => self.promised.insert((node, ballot)),
         }
     }
 }
 
-/// Inserts into a sorted list without repeats.
-fn insert<T: Ord>(list: &mut Vec<T>, item: T) {
-    if let Err(position) = list.binary_search(&item) {
-        list.insert(position, item);
+/// Whether an acceptor that remembers `memory` still stands by its vote: it has it, or one of a higher ballot, or knows
+/// that the slot is chosen and that nobody needs to ask.
+fn keeps<V>(memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
+    slot < memory.from || memory.votes.iter().any(|(at, vote)| *at == slot && ballot <= vote.ballot)
+}
+
+/// How far a node has told its application in this life: the first slot that it has not.
+///
+/// It is no part of what a world is hashed by. What was told follows from the state of the process, as long as that
+/// remembers what it has told; two worlds that differ in nothing else are the same world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Told(Slot);
+
+impl Told {
+    pub(crate) const NOTHING: Self = Self(Slot(0));
+
+    /// Takes note of what is told next. Whether it leaves no hole: an earlier slot may be told again.
+    pub(crate) fn hear<V>(&mut self, fact: &Fact<V>) -> bool {
+        match fact {
+            Fact::Learned { slot, .. } if self.0 < *slot => return false,
+            Fact::Learned { slot, .. } => self.0 = self.0.max(slot.next()),
+            Fact::Installed { upto } => self.0 = *upto,
+            Fact::Opened { .. } | Fact::Promised { .. } | Fact::Proposed { .. } | Fact::Voted { .. } => {}
+        }
+        true
     }
 }

@@ -3,10 +3,10 @@
 //! The first three are the requirements of consensus (*Paxos Made Simple*, §2.1). The others are the steps of its
 //! proof (§2.2): each can fail earlier than the requirement it protects, and says which rule was broken.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, ops::RangeInclusive, str::FromStr};
 
-use paxos_messages::{Ballot, Slot};
-use paxos_process::Value;
+use paxos_messages::{Ballot, Slot, Vote};
+use paxos_process::{NodeSet, Value};
 use paxos_quorums::Quorums;
 
 use crate::History;
@@ -18,7 +18,7 @@ pub enum Invariant {
     /// Two different values are never chosen in one slot. Stated over the votes, not over what learners happened to
     /// hear: a second choice that nobody has noticed yet is just as bad.
     Agreement,
-    /// Only a value that some application asked for is chosen.
+    /// Only a value that some application asked for is chosen, or one that needs nobody's asking, such as a no-op.
     Validity,
     /// Nobody learns a value unless it has been chosen.
     OnlyChosenIsLearned,
@@ -30,12 +30,16 @@ pub enum Invariant {
     ChosenStaysChosen,
     /// What a promise or a vote says is on the disk of its acceptor when it leaves, and after every restart.
     DurableBeforeVote,
+    /// Every node tells its application the slots in their order, leaving none out; a snapshot stands for those below
+    /// it. That two nodes tell the same of one slot needs no rule of its own: only what is chosen is told, and one
+    /// value is chosen.
+    LogsArePrefixes,
 }
 // ANCHOR_END: invariant
 
 impl Invariant {
-    /// All of them: consensus first, then the steps of its proof.
-    pub const ALL: [Self; 7] = [
+    /// All of them: consensus first, then the steps of its proof, then what a log promises beside.
+    pub const ALL: [Self; 8] = [
         Self::Agreement,
         Self::Validity,
         Self::OnlyChosenIsLearned,
@@ -43,6 +47,7 @@ impl Invariant {
         Self::OneValuePerBallot,
         Self::ChosenStaysChosen,
         Self::DurableBeforeVote,
+        Self::LogsArePrefixes,
     ];
 
     /// The requirements of consensus: what an application relies on.
@@ -59,46 +64,70 @@ impl Invariant {
             Self::OneValuePerBallot => "OneValuePerBallot",
             Self::ChosenStaysChosen => "ChosenStaysChosen",
             Self::DurableBeforeVote => "DurableBeforeVote",
+            Self::LogsArePrefixes => "LogsArePrefixes",
         }
     }
 
     /// Whether it holds for all that was said. What is chosen is judged by `quorums`, whatever the processes use.
     #[must_use]
     pub fn holds<V: Value>(self, history: &History<V>, quorums: &Quorums) -> bool {
+        self.holds_in(Slot(0)..=Slot(u64::MAX), history, quorums)
+    }
+
+    /// Whether it holds for all that was said of these slots, and by anybody. No invariant is about two slots: one that
+    /// held before something was said of some slots fails in those or not at all.
+    pub(crate) fn holds_in<V: Value>(
+        self,
+        slots: RangeInclusive<Slot>,
+        history: &History<V>,
+        quorums: &Quorums,
+    ) -> bool {
+        let proposals = part(&history.proposals, &slots, |(slot, ..)| *slot);
+        let votes = part(&history.votes, &slots, |(slot, ..)| *slot);
+        let learned = part(&history.learned, &slots, |(slot, _)| *slot);
         match self {
             Self::Agreement => {
                 // Votes are sorted by slot: if all neighbours of a slot agree, all of the slot do.
-                let all = || chosen(history, quorums);
+                let all = || chosen(votes, quorums);
                 all().zip(all().skip(1)).all(|(one, next)| one.0 != next.0 || one.2 == next.2)
             }
-            Self::Validity => chosen(history, quorums).all(|(_, _, value)| history.wanted.contains(value)),
-            Self::OnlyChosenIsLearned => history
-                .learned
-                .iter()
-                .all(|(slot, value)| chosen(history, quorums).any(|(at, _, chosen)| at == *slot && chosen == value)),
+            Self::Validity => chosen(votes, quorums).all(|(_, _, value)| history.wanted.binary_search(value).is_ok()),
+            Self::OnlyChosenIsLearned => learned.iter().all(|(slot, value)| {
+                let there = part(votes, &(*slot..=*slot), |(slot, ..)| *slot);
+                chosen(there, quorums).any(|(_, _, chosen)| chosen == value)
+            }),
             Self::PromisesOnlyGrow => history.promise_fell.is_empty(),
             Self::OneValuePerBallot => {
                 // Both lists are sorted by slot and ballot: two values of one ballot stand side by side.
-                let proposals = history.proposals.windows(2).all(|two| (two[0].0, two[0].1) != (two[1].0, two[1].1));
-                proposals
-                    && history.votes.windows(2).all(|two| (two[0].0, two[0].1.ballot) != (two[1].0, two[1].1.ballot))
+                proposals.windows(2).all(|two| (two[0].0, two[0].1) != (two[1].0, two[1].1))
+                    && votes.windows(2).all(|two| (two[0].0, two[0].1.ballot) != (two[1].0, two[1].1.ballot))
             }
-            Self::ChosenStaysChosen => chosen(history, quorums).all(|(slot, ballot, value)| {
-                let higher = history.proposals.iter().filter(|(at, other, _)| *at == slot && *other > ballot);
-                higher.map(|(_, _, proposed)| proposed).all(|proposed| proposed == value)
+            Self::ChosenStaysChosen => chosen(votes, quorums).all(|(slot, ballot, value)| {
+                let there = part(proposals, &(slot..=slot), |(slot, ..)| *slot);
+                there.iter().filter(|(_, other, _)| ballot < *other).all(|(_, _, proposed)| proposed == value)
             }),
             Self::DurableBeforeVote => history.not_durable.is_empty(),
+            Self::LogsArePrefixes => history.left_a_hole.is_empty(),
         }
     }
 }
 
-/// Every ballot in which a value has been chosen.
-fn chosen<'a, V: Value>(history: &'a History<V>, quorums: &'a Quorums) -> impl Iterator<Item = (Slot, Ballot, &'a V)> {
-    history
-        .votes
+/// Every ballot in which a value has been chosen by these votes.
+fn chosen<'a, V: Value>(
+    votes: &'a [(Slot, Vote<V>, NodeSet)],
+    quorums: &'a Quorums,
+) -> impl Iterator<Item = (Slot, Ballot, &'a V)> {
+    votes
         .iter()
         .filter(|(_, _, voters)| quorums.is_phase2(*voters))
         .map(|(slot, vote, _)| (*slot, vote.ballot, &vote.value))
+}
+
+/// The part of a list sorted by slot that is about these slots.
+fn part<'a, T>(list: &'a [T], slots: &RangeInclusive<Slot>, slot: impl Fn(&T) -> Slot) -> &'a [T] {
+    let begin = list.partition_point(|item| slot(item) < *slots.start());
+    let length = list[begin..].partition_point(|item| slot(item) <= *slots.end());
+    &list[begin..begin + length]
 }
 
 impl fmt::Display for Invariant {
@@ -124,6 +153,7 @@ mod tests {
     use paxos_process::{NodeId, NodeSet};
 
     use super::*;
+    use crate::history::Told;
 
     const fn ballot(round: u64) -> Ballot {
         Ballot { round, node: NodeId(1) }
@@ -137,8 +167,16 @@ mod tests {
         Fact::Proposed { slot: Slot(slot), ballot: ballot(round), value, quorum: NodeSet::EMPTY }
     }
 
-    fn learned(value: char) -> Fact<char> {
-        Fact::Learned { slot: Slot(0), value }
+    const fn learned(value: char) -> Fact<char> {
+        told(0, value)
+    }
+
+    const fn told(slot: u64, value: char) -> Fact<char> {
+        Fact::Learned { slot: Slot(slot), value }
+    }
+
+    const fn installed(upto: u64) -> Fact<char> {
+        Fact::Installed { upto: Slot(upto) }
     }
 
     fn promised(round: u64) -> Fact<char> {
@@ -147,14 +185,18 @@ mod tests {
 
     /// What fails when these facts are said by these nodes, in this order, with disks that remember everything.
     fn failing(wanted: &str, facts: &[(u8, Fact<char>)]) -> Vec<Invariant> {
-        let mut history = History::new();
-        wanted.chars().for_each(|value| history.want(&value));
+        let mut history = History::new(Vec::new());
+        wanted.chars().for_each(|value| history.want(value));
+        let mut told = [Told::NOTHING; 4];
         for (node, fact) in facts {
             let everything = || Memory {
                 promised: Some(ballot(99)),
                 from: Slot(0),
                 votes: (0..3).map(|slot| (Slot(slot), Vote { ballot: ballot(99), value: '?' })).collect(),
             };
+            if !told[usize::from(*node)].hear(fact) {
+                history.leaves_a_hole(NodeId(*node));
+            }
             history.note(NodeId(*node), fact.clone(), everything);
         }
         failed(&history)
@@ -195,17 +237,51 @@ mod tests {
     }
 
     #[test]
+    fn logs_are_told_in_order() {
+        use Invariant::*;
+        let check = |facts: &[(u8, Fact<char>)], expected: &[Invariant]| {
+            let chosen = (0..3).flat_map(|slot| [(1, voted(slot, 1, 'a')), (2, voted(slot, 1, 'a'))]);
+            let facts: Vec<_> = chosen.chain(facts.iter().cloned()).collect();
+            assert_eq!(failing("ab", &facts), expected, "{facts:?}");
+        };
+        check(&[(1, told(0, 'a')), (1, told(1, 'a')), (1, told(2, 'a'))], &[]);
+        check(&[(1, told(0, 'a')), (1, told(1, 'a')), (1, told(0, 'a')), (1, told(2, 'a'))], &[]); // told again
+        check(&[(1, told(0, 'a')), (2, told(1, 'a'))], &[LogsArePrefixes]); // what another node told is no excuse
+        check(&[(1, told(1, 'a')), (1, told(0, 'a'))], &[LogsArePrefixes]);
+        check(&[(1, told(0, 'a')), (1, told(2, 'a'))], &[LogsArePrefixes]);
+        check(&[(1, installed(2)), (1, told(2, 'a'))], &[]);
+        check(&[(1, installed(1)), (1, told(2, 'a'))], &[LogsArePrefixes]);
+        check(&[(1, told(0, 'a')), (1, told(1, 'a')), (1, installed(1)), (1, told(2, 'a'))], &[LogsArePrefixes]);
+        check(&[(1, told(0, 'a')), (2, told(0, 'b'))], &[OnlyChosenIsLearned]);
+        check(&[(1, told(0, 'a')), (1, told(1, 'b'))], &[OnlyChosenIsLearned]);
+    }
+
+    #[test]
+    fn a_slot_by_itself_fails_as_the_whole_does() {
+        let mut history = History::new(vec!['a', 'b']);
+        let everything = || Memory { promised: Some(ballot(9)), from: Slot(9), votes: Vec::new() };
+        for (node, round, value) in [(1, 1, 'a'), (2, 1, 'a'), (2, 2, 'b'), (3, 2, 'b')] {
+            history.note(NodeId(node), voted(3, round, value), everything);
+            history.note(NodeId(node), voted(4, round, 'a'), everything);
+        }
+        let quorums = Quorums::majority(NodeSet::first(3)).unwrap();
+        let fails = |first, last| !Invariant::Agreement.holds_in(Slot(first)..=Slot(last), &history, &quorums);
+        assert_eq!([fails(0, 2), fails(3, 3), fails(4, 9), fails(0, 9)], [false, true, false, true]);
+        assert_eq!(failed(&history), [Invariant::Agreement]);
+    }
+
+    #[test]
     fn what_is_said_must_be_on_the_disk() {
         let empty = Memory { promised: None, from: Slot(0), votes: Vec::new() };
         let promise_only = Memory { promised: Some(ballot(1)), from: Slot(0), votes: Vec::new() };
         for (fact, memory) in
             [(promised(1), empty.clone()), (voted(0, 1, 'a'), empty.clone()), (voted(0, 1, 'a'), promise_only)]
         {
-            let mut history = History::new();
+            let mut history = History::new(Vec::new());
             history.note(NodeId(1), fact, || memory);
             assert_eq!(failed(&history), [Invariant::DurableBeforeVote]);
         }
-        let mut history = History::<char>::new();
+        let mut history = History::<char>::new(Vec::new());
         history.note(NodeId(1), promised(1), || Memory { promised: Some(ballot(1)), from: Slot(0), votes: Vec::new() });
         assert_eq!(failed(&history), []);
         history.restarted(NodeId(1), &empty);
@@ -217,12 +293,22 @@ mod tests {
             from: Slot(0),
             votes: vec![(Slot(0), Vote { ballot: ballot(1), value: 'a' })],
         };
-        let mut history = History::new();
+        let mut history = History::new(Vec::new());
         history.note(NodeId(1), voted(0, 1, 'a'), everything);
         history.restarted(NodeId(1), &everything());
         assert_eq!(failed(&history), [Invariant::Validity; 0]);
+        // A vote in a slot that it knows to be chosen need not be kept; the promise must be.
+        history.restarted(NodeId(1), &Memory { votes: Vec::new(), from: Slot(1), ..everything() });
+        assert_eq!(failed(&history), [Invariant::Validity; 0]);
         history.restarted(NodeId(1), &Memory { votes: Vec::new(), ..everything() });
         assert_eq!(failed(&history), [Invariant::DurableBeforeVote]);
+
+        let settled = Memory { promised: Some(ballot(1)), from: Slot(1), votes: Vec::new() };
+        for (slot, expected) in [(0, vec![]), (1, vec![Invariant::DurableBeforeVote])] {
+            let mut history = History::new(Vec::new());
+            history.note(NodeId(1), voted(slot, 1, 'a'), || settled.clone());
+            assert_eq!(failed(&history), expected);
+        }
     }
 
     #[test]

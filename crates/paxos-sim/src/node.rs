@@ -1,9 +1,14 @@
 //! One node of the world: a process, its disk, and what stands between them.
 
-use std::hash::{Hash, Hasher};
+use std::{
+    hash::{Hash, Hasher},
+    sync::OnceLock,
+};
 
 use paxos_messages::Observed;
 use paxos_process::{NodeId, Outgoing};
+
+use crate::{history::Told, world::fingerprint};
 
 /// A node between two events.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +25,39 @@ pub(crate) struct Node<P: Observed> {
     pub(crate) held: Vec<Outgoing<P::Message>>,
     /// The timers that are set, sorted.
     pub(crate) timers: Vec<P::Timer>,
-    /// The hash of all of the above when the node last came to rest.
-    pub(crate) fingerprint: u64,
+    /// How far the application was told.
+    pub(crate) told: Told,
+    /// The fingerprint of all of the above but what was told.
+    pub(crate) seal: Seal,
 }
+
+/// A fingerprint that is taken when it is first asked for. Only a search asks: a simulation that had to hash its nodes
+/// after each choice would do little else.
+#[derive(Debug, Default)]
+pub(crate) struct Seal(OnceLock<u64>);
+
+impl Seal {
+    /// The fingerprint of the node that this is the seal of.
+    pub(crate) fn of(&self, node: &impl Hash) -> u64 {
+        *self.0.get_or_init(|| fingerprint(node))
+    }
+}
+
+/// A copy is made to be changed.
+impl Clone for Seal {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Whether it was asked for is no difference.
+impl PartialEq for Seal {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Seal {}
 
 impl<P: Observed + Hash> Hash for Node<P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
@@ -33,7 +68,9 @@ impl<P: Observed + Hash> Hash for Node<P> {
 impl<P: Observed + Clone> Node<P> {
     pub(crate) fn new(id: NodeId, process: P) -> Self {
         let disk = process.clone();
-        Self { id, up: true, process, disk, unsynced: Vec::new(), held: Vec::new(), timers: Vec::new(), fingerprint: 0 }
+        let (unsynced, held, timers) = (Vec::new(), Vec::new(), Vec::new());
+        let (told, seal) = (Told::NOTHING, Seal::default());
+        Self { id, up: true, process, disk, unsynced, held, timers, told, seal }
     }
 
     /// The disk catches up. Returns the votes that may leave now.
@@ -52,6 +89,7 @@ impl<P: Observed + Clone> Node<P> {
         self.unsynced.clear();
         self.held.clear();
         self.timers.clear();
+        self.told = Told::NOTHING;
     }
     // ANCHOR_END: crash
 

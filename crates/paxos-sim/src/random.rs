@@ -82,7 +82,7 @@ impl Random {
             world.apply_within(bounds, &choice, watch);
             tally.count(&choice);
             path.push(choice);
-            tally.violated = world.violated(invariants);
+            tally.violated = world.newly_violated(invariants);
             if tally.violated.is_some() {
                 break;
             }

@@ -8,11 +8,13 @@ use std::{
 };
 
 use foldhash::quality::FixedState;
-use paxos_messages::Observed;
+use paxos_messages::{Observed, Slot};
 use paxos_process::{Event, NodeId};
 
 use crate::{
-    Choice, ChoiceOf, Happening, History, Invariant, Packet, Setting, Spent, Watch, bounds::BoundsOf, node::Node,
+    Choice, ChoiceOf, Happening, History, Invariant, Packet, Setting, Spent, Watch,
+    bounds::BoundsOf,
+    node::{Node, Seal},
 };
 
 /// A cluster between two events. Cheap to clone: what a choice does not touch is shared.
@@ -23,8 +25,10 @@ pub struct World<P: Observed> {
     network: Vec<Packet<P::Message>>,
     history: Arc<History<P::Decree>>,
     spent: Spent,
-    /// The sum of the fingerprints of all parts, kept up to date: a choice changes few of them.
-    sum: u64,
+    /// The sum of the fingerprints of the messages in flight.
+    flying: u64,
+    /// The first and the last slot that something was said of since an invariant was last looked at.
+    unjudged: Option<(Slot, Slot)>,
 }
 
 impl<P: Observed + Clone + Hash> World<P> {
@@ -35,13 +39,13 @@ impl<P: Observed + Clone + Hash> World<P> {
             setting: Arc::new(setting),
             nodes,
             network: Vec::new(),
-            history: Arc::new(History::new()),
+            history: Arc::new(History::new(P::unasked())),
             spent: Spent::default(),
-            sum: 0,
+            flying: 0,
+            unjudged: None,
         };
         for position in 0..world.nodes.len() {
             world.step(position, Event::Start, &mut ());
-            world.seal(position);
         }
         world
     }
@@ -98,6 +102,15 @@ impl<P: Observed + Clone + Hash> World<P> {
         invariants.iter().copied().find(|invariant| !invariant.holds(&self.history, &self.setting.quorums))
     }
 
+    /// As [`violated`](Self::violated), for whoever asks after every choice: looks only at the slots that something was
+    /// said of since it was last asked. A log has hundreds, and a choice concerns a few.
+    #[must_use]
+    pub fn newly_violated(&mut self, invariants: &[Invariant]) -> Option<Invariant> {
+        let (first, last) = self.unjudged.take().unwrap_or((Slot::ONLY, Slot::ONLY));
+        let holds = |invariant: &Invariant| invariant.holds_in(first..=last, &self.history, &self.setting.quorums);
+        invariants.iter().copied().find(|invariant| !holds(invariant))
+    }
+
     /// What `choice` would need and does not find, in words; `None` when it can be applied.
     #[must_use]
     pub fn obstacle(&self, choice: &ChoiceOf<P>) -> Option<String> {
@@ -133,18 +146,18 @@ impl<P: Observed + Clone + Hash> World<P> {
     ///
     /// When there is an [obstacle](Self::obstacle).
     pub fn apply(&mut self, choice: &ChoiceOf<P>, watch: &mut impl Watch<P>) {
-        let position = match choice {
+        match choice {
             Choice::Deliver(index) => {
                 let packet = self.take(*index);
-                self.deliver(packet, watch)
+                self.deliver(packet, watch);
             }
             Choice::Duplicate(index) => {
                 self.spent.duplicates = self.spent.duplicates.saturating_add(1);
-                self.deliver(self.network[*index].clone(), watch)
+                self.deliver(self.network[*index].clone(), watch);
             }
             Choice::Drop(index) => {
                 self.spent.drops = self.spent.drops.saturating_add(1);
-                return watch.see(Happening::Dropped(&self.take(*index)));
+                watch.see(Happening::Dropped(&self.take(*index)));
             }
             Choice::Fire(id, _)
             | Choice::Request(id, _)
@@ -153,10 +166,8 @@ impl<P: Observed + Clone + Hash> World<P> {
             | Choice::Restart(id) => {
                 let position = self.position(*id).expect("a choice names a node of this world");
                 self.apply_to(position, *id, choice, watch);
-                position
             }
-        };
-        self.seal(position);
+        }
     }
 
     /// The choices that concern one node, at `position`, and no message.
@@ -171,7 +182,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             Choice::Request(_, request) => {
                 watch.see(Happening::Asked(id, request));
                 if let Some(value) = P::wanted(request) {
-                    self.record(|history| history.want(&value));
+                    self.record().want(value);
                 }
                 self.step(position, Event::Request(request.clone()), watch);
             }
@@ -184,7 +195,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             Choice::Restart(_) => {
                 let memory = self.nodes[position].disk.memory();
                 watch.see(Happening::Restarted(id, &memory));
-                self.record(|history| history.restarted(id, &memory));
+                self.record().restarted(id, &memory);
                 self.node(position).up = true;
                 self.step(position, Event::Start, watch);
             }
@@ -286,13 +297,17 @@ impl<P: Observed + Clone + Hash> World<P> {
     }
 
     fn node(&mut self, position: usize) -> &mut Node<P> {
-        Arc::make_mut(&mut self.nodes[position])
+        let node = Arc::make_mut(&mut self.nodes[position]);
+        node.seal = Seal::default();
+        node
     }
 
     /// A number that two different worlds share only by chance, 1 in 2^64.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
-        fingerprint(&(self.sum, self.spent))
+        // A choice changes one node: the seals of the others are whole.
+        let nodes = self.nodes.iter().fold(0u64, |sum, node| sum.wrapping_add(node.seal.of(&**node)));
+        fingerprint(&(nodes, self.flying, &*self.history, self.spent))
     }
 }
 
@@ -307,7 +322,8 @@ impl<P: Observed> Clone for World<P> {
             network,
             history: Arc::clone(&self.history),
             spent: self.spent,
-            sum: self.sum,
+            flying: self.flying,
+            unjudged: self.unjudged,
         }
     }
 }
@@ -329,6 +345,6 @@ impl<P: Observed + Clone + Hash> Hash for World<P> {
     }
 }
 
-fn fingerprint(part: &impl Hash) -> u64 {
+pub(crate) fn fingerprint(part: &impl Hash) -> u64 {
     FixedState::default().hash_one(part)
 }

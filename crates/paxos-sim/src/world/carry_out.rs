@@ -3,47 +3,34 @@
 
 use std::{collections::VecDeque, hash::Hash, sync::Arc};
 
-use paxos_messages::{Fact, Observed};
+use paxos_messages::{Fact, Observed, Slot};
 use paxos_process::{Effects, EffectsOf, Event, EventOf, Outgoing, TimerOp};
 
 use super::{World, fingerprint};
 use crate::{Disk, Happening, History, Loopback, Packet, Watch};
 
 impl<P: Observed + Clone + Hash> World<P> {
-    /// Takes the change of one node into the sum.
-    pub(super) fn seal(&mut self, position: usize) {
-        let node = &self.nodes[position];
-        let (old, new) = (node.fingerprint, fingerprint(node));
-        self.node(position).fingerprint = new;
-        self.sum = self.sum.wrapping_sub(old).wrapping_add(new);
-    }
-
-    /// Changes the history and takes the change into the sum.
-    pub(super) fn record(&mut self, change: impl FnOnce(&mut History<P::Decree>)) {
-        let history = Arc::make_mut(&mut self.history);
-        let old = history.fingerprint;
-        change(history);
-        history.fingerprint = fingerprint(history);
-        self.sum = self.sum.wrapping_sub(old).wrapping_add(history.fingerprint);
+    /// The history, to be written.
+    pub(super) fn record(&mut self) -> &mut History<P::Decree> {
+        Arc::make_mut(&mut self.history)
     }
 
     fn put(&mut self, packet: Packet<P::Message>) {
-        self.sum = self.sum.wrapping_add(fingerprint(&packet));
+        self.flying = self.flying.wrapping_add(fingerprint(&packet));
         let place = self.network.binary_search(&packet).unwrap_or_else(|place| place);
         self.network.insert(place, packet);
     }
 
     pub(super) fn take(&mut self, index: usize) -> Packet<P::Message> {
         let packet = self.network.remove(index);
-        self.sum = self.sum.wrapping_sub(fingerprint(&packet));
+        self.flying = self.flying.wrapping_sub(fingerprint(&packet));
         packet
     }
 
-    pub(super) fn deliver(&mut self, packet: Packet<P::Message>, watch: &mut impl Watch<P>) -> usize {
+    pub(super) fn deliver(&mut self, packet: Packet<P::Message>, watch: &mut impl Watch<P>) {
         let position = self.position(packet.to).expect("packets are addressed to nodes of this world");
         watch.see(Happening::Delivered(&packet));
         self.step(position, Event::Receive { from: packet.from, message: packet.message }, watch);
-        position
     }
 
     pub(super) fn sync(&mut self, position: usize, watch: &mut impl Watch<P>) {
@@ -133,10 +120,30 @@ impl<P: Observed + Clone + Hash> World<P> {
     }
 
     fn establish(&mut self, position: usize, fact: Fact<P::Decree>, watch: &mut impl Watch<P>) {
-        let node = Arc::clone(&self.nodes[position]);
-        watch.see(Happening::Fact(node.id, &fact));
-        if !matches!(fact, Fact::Opened { .. }) {
-            self.record(|history| history.note(node.id, fact, || node.disk.memory()));
+        let id = self.nodes[position].id;
+        watch.see(Happening::Fact(id, &fact));
+        match &fact {
+            Fact::Opened { .. } => return,
+            Fact::Learned { .. } | Fact::Installed { .. } => {
+                if !self.node(position).told.hear(&fact) {
+                    self.record().leaves_a_hole(id);
+                }
+            }
+            Fact::Promised { .. } | Fact::Proposed { .. } | Fact::Voted { .. } => {}
         }
+        if let Some(slot) = slot(&fact) {
+            let (first, last) = self.unjudged.unwrap_or((slot, slot));
+            self.unjudged = Some((first.min(slot), last.max(slot)));
+        }
+        let node = Arc::clone(&self.nodes[position]);
+        self.record().note(id, fact, || node.disk.memory());
+    }
+}
+
+/// The slot that a fact is about, if it is about one.
+const fn slot<V>(fact: &Fact<V>) -> Option<Slot> {
+    match fact {
+        Fact::Proposed { slot, .. } | Fact::Voted { slot, .. } | Fact::Learned { slot, .. } => Some(*slot),
+        Fact::Opened { .. } | Fact::Promised { .. } | Fact::Installed { .. } => None,
     }
 }
