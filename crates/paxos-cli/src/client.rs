@@ -118,13 +118,14 @@ impl Asking {
     /// Asks, and says in an error whether anything can have come of it: `unknown` if so.
     fn ask(&self, node: SocketAddr, request: &Request<Decree>, unknown: &str) -> anyhow::Result<Output<Decree>> {
         let deadline = Instant::now() + self.timeout;
-        let mut client =
-            Asker::connect(node, &self.cluster, deadline).with_context(|| format!("{node} was not asked anything"))?;
+        let mut client = Asker::connect(node, &self.cluster, None, deadline)
+            .with_context(|| format!("{node} was not asked anything"))?;
         client.ask(request, deadline).map_err(|error| match error {
             ClientError::TimedOut => {
                 anyhow::anyhow!("no answer from {} in {:?}: {unknown}", client.node(), self.timeout)
             }
-            error => anyhow::anyhow!("{error}: {unknown}"),
+            error if error.is_unknown() => anyhow::anyhow!("{error}: {unknown}"),
+            error => anyhow::anyhow!("{error}"),
         })
     }
 }

@@ -15,7 +15,7 @@ use std::{
 use anyhow::Context;
 use paxos_basic::Replica;
 use paxos_messages::single::{Output, Request, Timer};
-use paxos_node::{Config, Identity, Store};
+use paxos_node::{Config, Identity, Matching, Store};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use tracing::info;
@@ -109,7 +109,8 @@ impl Node {
             listen,
             peers,
             durations: Box::new(move |Timer::Retry| retry.clone()),
-            answers,
+            answers: Matching::new(answers),
+            key: None,
             seed: RandomState::new().hash_one(self.id),
             delay: self.delay,
         };

@@ -1,6 +1,7 @@
 //! A client: asks a node, and waits for the answer no longer than it likes.
 //!
-//! It blocks its thread, because whoever uses it has nothing else to do.
+//! It blocks its thread, because whoever uses it has nothing else to do. Whoever asks many things at a time takes a
+//! [`Connection`](crate::Connection).
 
 use std::{
     error::Error,
@@ -14,29 +15,48 @@ use std::{
 use paxos_process::NodeId;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::wire::{Answer, Hello, Inbound, ReadError, Welcome, Who, framed};
+use crate::{
+    Key,
+    hello::{Admission, Calling, Who},
+    wire::{Answer, Inbound, Outbound, ReadError},
+};
 
 /// A connection to one node, for requests `Q` that are answered by `O`.
 pub struct Client<Q, O> {
     stream: TcpStream,
     inbound: Inbound,
+    out: Outbound,
     node: NodeId,
+    next: u64,
     kinds: PhantomData<fn(Q) -> O>,
 }
 
 impl<Q: Serialize, O: DeserializeOwned> Client<Q, O> {
-    /// Connects to the node of `cluster` that listens at `address`.
+    /// Connects to the node of `cluster` that listens at `address`. The cluster has this `key`, or none.
     ///
     /// # Errors
     ///
-    /// When nobody welcomes us by `deadline`. Nothing has been asked then.
-    pub fn connect(address: SocketAddr, cluster: &str, deadline: Instant) -> Result<Self, ClientError> {
-        let stream = TcpStream::connect_timeout(&address, left(deadline)?).map_err(ClientError::Unreachable)?;
+    /// When nobody welcomes us by `deadline`, or does not prove that it holds the key. Nothing has been asked then.
+    pub fn connect(
+        address: SocketAddr,
+        cluster: &str,
+        key: Option<&Key>,
+        deadline: Instant,
+    ) -> Result<Self, ClientError> {
+        let mut stream = TcpStream::connect_timeout(&address, left(deadline)?).map_err(ClientError::Unreachable)?;
         stream.set_nodelay(true)?;
-        let mut client = Self { stream, inbound: Inbound::new(), node: NodeId(0), kinds: PhantomData };
-        client.say(&Hello::new(cluster, Who::Client), deadline)?;
-        client.node = client.hear::<Welcome>(deadline)?.map_err(ClientError::Refused)?;
-        Ok(client)
+        let mut inbound = Inbound::new();
+        let calling = Calling::new(cluster, key, Who::Client)?;
+        write(&mut stream, calling.hello(), deadline)?;
+        let greeting = pull(&mut stream, &mut inbound, deadline)?;
+        let reached = calling.greeted(greeting).map_err(ClientError::Refused)?;
+        if let Some(proof) = &reached.proof {
+            write(&mut stream, proof, deadline)?;
+            pull::<Admission>(&mut stream, &mut inbound, deadline)?.map_err(ClientError::Refused)?;
+        }
+        inbound.admit(reached.hears);
+        let out = Outbound::new(reached.says);
+        Ok(Self { stream, inbound, out, node: reached.node, next: 0, kinds: PhantomData })
     }
 
     /// The node at the other end.
@@ -50,29 +70,54 @@ impl<Q: Serialize, O: DeserializeOwned> Client<Q, O> {
     /// # Errors
     ///
     /// When no answer comes by `deadline`. Nobody knows then whether the request has been or will be carried out:
-    /// it may have been lost on the way there, or its answer on the way back. A node that refuses a request says why
-    /// and closes the connection; one longer than [`MAX_REQUEST`](crate::MAX_REQUEST) is not carried out.
+    /// it may have been lost on the way there, or its answer on the way back. See [`ClientError::is_unknown`].
     pub fn ask(&mut self, request: &Q, deadline: Instant) -> Result<O, ClientError> {
-        self.say(request, deadline)?;
-        self.hear::<Answer<O>>(deadline)?.map_err(ClientError::Refused)
-    }
-
-    fn say<T: Serialize>(&mut self, value: &T, deadline: Instant) -> Result<(), ClientError> {
-        let bytes = framed(value).map_err(|error| ClientError::Misunderstood(error.to_string()))?;
-        self.stream.set_write_timeout(Some(left(deadline)?))?;
-        Ok(self.stream.write_all(&bytes)?)
-    }
-
-    fn hear<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<T, ClientError> {
+        let id = self.next;
+        self.next += 1;
+        self.out.push(&(id, request)).map_err(|error| ClientError::Unsent(error.to_string()))?;
+        let length = self.out.unwritten().len();
+        write(&mut self.stream, self.out.unwritten(), deadline)?;
+        self.out.written(length);
         loop {
-            if let Some(value) = self.inbound.pull()? {
-                return Ok(value);
+            let mut heard = None;
+            self.inbound.values(|answer: Answer<O>, _| match answer {
+                Answer::Reply(of, output) if of == id => heard = Some(Ok(output)),
+                Answer::Busy(of) if of == id => heard = Some(Err(ClientError::Busy)),
+                Answer::Refused(of, reason) if of == id => heard = Some(Err(ClientError::Refused(reason))),
+                Answer::Farewell(reason) => heard = Some(Err(ClientError::Dismissed(reason))),
+                // Of a request that was given up.
+                Answer::Reply(..) | Answer::Busy(_) | Answer::Refused(..) => {}
+            })?;
+            if let Some(heard) = heard {
+                return heard;
             }
-            self.stream.set_read_timeout(Some(left(deadline)?))?;
-            let length = self.stream.read(self.inbound.room())?;
-            self.inbound.filled(length)?;
+            read(&mut self.stream, &mut self.inbound, deadline)?;
         }
     }
+}
+
+fn write(stream: &mut TcpStream, bytes: &[u8], deadline: Instant) -> Result<(), ClientError> {
+    stream.set_write_timeout(Some(left(deadline)?))?;
+    Ok(stream.write_all(bytes)?)
+}
+
+fn pull<T: DeserializeOwned>(
+    stream: &mut TcpStream,
+    inbound: &mut Inbound,
+    deadline: Instant,
+) -> Result<T, ClientError> {
+    loop {
+        if let Some(value) = inbound.pull()? {
+            return Ok(value);
+        }
+        read(stream, inbound, deadline)?;
+    }
+}
+
+fn read(stream: &mut TcpStream, inbound: &mut Inbound, deadline: Instant) -> Result<(), ClientError> {
+    stream.set_read_timeout(Some(left(deadline)?))?;
+    let length = stream.read(inbound.room())?;
+    Ok(inbound.filled(length)?)
 }
 
 /// The time until `deadline`: never zero, which a socket would take for "no limit".
@@ -86,14 +131,31 @@ fn left(deadline: Instant) -> Result<Duration, ClientError> {
 pub enum ClientError {
     /// Nobody listens there.
     Unreachable(io::Error),
-    /// The node does not want us, or not what we ask; the text says why.
+    /// The node does not want us, or not what we ask; the text says why. It will not be carried out.
     Refused(String),
+    /// The node has no room for the request now. It will not be carried out, and may be asked again.
+    Busy,
+    /// What was said cannot be sent; the text says what is wrong with it.
+    Unsent(String),
     /// The deadline has passed.
     TimedOut,
+    /// The node has closed the connection; the text says why.
+    Dismissed(String),
     /// The connection broke or was closed.
     Lost(io::Error),
-    /// What was said cannot be sent, or what came back is no answer; the text says what is wrong with it.
+    /// What came back is no answer; the text says what is wrong with it.
     Misunderstood(String),
+}
+
+impl ClientError {
+    /// Whether a request that ends like this may have been carried out, or still be. If not, it never will be.
+    #[must_use]
+    pub const fn is_unknown(&self) -> bool {
+        match self {
+            Self::Unreachable(_) | Self::Refused(_) | Self::Busy | Self::Unsent(_) => false,
+            Self::TimedOut | Self::Dismissed(_) | Self::Lost(_) | Self::Misunderstood(_) => true,
+        }
+    }
 }
 
 impl fmt::Display for ClientError {
@@ -101,7 +163,10 @@ impl fmt::Display for ClientError {
         match self {
             Self::Unreachable(error) => write!(f, "cannot connect: {error}"),
             Self::Refused(reason) => write!(f, "the node refuses: {reason}"),
+            Self::Busy => f.write_str("the node is busy; try again"),
+            Self::Unsent(reason) => write!(f, "it cannot be asked: {reason}"),
             Self::TimedOut => f.write_str("no answer in time"),
+            Self::Dismissed(reason) => write!(f, "the node has closed the connection: {reason}"),
             Self::Lost(error) => write!(f, "the connection is lost: {error}"),
             Self::Misunderstood(what) => write!(f, "the node is not understood: {what}"),
         }

@@ -28,6 +28,11 @@ pub trait Disk<R> {
     /// Whether the log has grown so long that a checkpoint is worth its price.
     fn is_long(&self) -> bool;
 
+    /// How many bytes the log has, with what is appended and not stable yet: for those who watch. 0 unless defined.
+    fn len_bytes(&self) -> u64 {
+        0
+    }
+
     /// Replaces all records by `records`, at once and stably. Called only when all records are stable.
     ///
     /// # Errors
@@ -41,6 +46,10 @@ pub trait Outbox<M> {
     /// Sends `message` to every node of `to`, which never holds the sender. Neither waits nor fails: a message that
     /// cannot be sent is lost, and a process tolerates that.
     fn send(&mut self, to: NodeSet, message: &M);
+
+    /// Lets everything leave that was sent since the last time: messages that leave together may share their way.
+    /// Called after each lane of a batch. Does nothing unless defined, for an outbox that keeps nothing back.
+    fn flush(&mut self) {}
 }
 
 /// Sees everything that a process does, as it happens, and changes nothing. Each method does nothing unless defined.

@@ -12,10 +12,14 @@
 //!        local.timers(out.timers); local.outputs(out.outputs); batch = local.next_batch() }
 //! ```
 //!
+//! (Outputs are told where asks are sent: they wait for no disk either.)
+//!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
-//! `local` is the inbox, the [`Clock`] and the waiting clients; `store` is a disk, a log that knows its owner; `wire`
-//! is what goes over a connection, `link` the connections out, `listen` those that come in, `limit` how much one may ask; [`Node`] is all of it
-//! together, and [`Client`] is the other side.
+//! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
+//! disk, a log that knows its owner; `stats` counts. `hello` says how a connection begins, `key` and `seal` how both
+//! ends prove that they belong together, `wire` what goes over it then; `link` is the connections out, `listen` and
+//! `serve` are those that come in, `limit` how much one may ask. [`Node`] is all of it together. On the other side
+//! are [`Client`], which asks one thing at a time, and [`Connection`], which asks thousands.
 //!
 //! A cluster of one, which is all it takes to be durable:
 //!
@@ -24,7 +28,7 @@
 //!
 //! use paxos_basic::Replica;
 //! use paxos_messages::single::{Output, Request};
-//! use paxos_node::{Config, Identity, Node, Store};
+//! use paxos_node::{Config, Identity, Matching, Node, Store};
 //! use paxos_process::{NodeId, NodeSet};
 //! use paxos_quorums::Quorums;
 //!
@@ -41,7 +45,8 @@
 //!     listen: "127.0.0.1:0".parse()?,
 //!     peers: BTreeMap::new(),
 //!     durations: Box::new(|_| Duration::from_millis(150)..=Duration::from_millis(300)),
-//!     answers: |_, _| true,
+//!     answers: Matching::new(|_, _| true),
+//!     key: None,
 //!     seed: 1,
 //!     delay: Duration::ZERO,
 //! };
@@ -57,11 +62,13 @@
 //!
 //! # What it does not do
 //!
-//! It authenticates and encrypts nothing: whoever reaches the port and knows the cluster's name is believed, so run
-//! it on a network that you trust. It does not change the members of a cluster, nor its quorums: they are part of a
-//! node's [`Identity`], and a store or a peer with others is refused. It promises no delivery: a message
-//! may be dropped when a queue is full (and is counted), lost when a connection breaks, and repeated by nobody but
-//! the process. It knows no protocol, so it cannot know whether one makes progress.
+//! It encrypts nothing: who sits on the line reads along. With a [`Key`] nobody without it becomes a peer or a client,
+//! or changes, repeats or inserts anything; without one, whoever reaches the port and knows the cluster's name is
+//! believed, so run it then on a network that you trust. All who hold the key are trusted alike: a client with it could
+//! pose as a peer, and the key is changed by restarting all nodes with another one. It does not change the members of a
+//! cluster, nor its quorums: they are part of a node's [`Identity`], and a store or a peer with others is refused. It
+//! promises no delivery: a message may be dropped when a queue is full (and is counted), lost when a connection breaks,
+//! and repeated by nobody but the process. It knows no protocol, so it cannot know whether one makes progress.
 
 mod drive;
 
@@ -69,11 +76,25 @@ mod environment;
 
 mod local;
 
+mod mailbox;
+
+mod answers;
+
+mod askers;
+
 mod clock;
 
 mod store;
 
 mod node;
+
+mod stats;
+
+mod hello;
+
+mod key;
+
+mod seal;
 
 mod wire;
 
@@ -81,15 +102,26 @@ mod link;
 
 mod listen;
 
+mod serve;
+
+mod told;
+
 mod limit;
 
 mod client;
 
+mod connection;
+
+pub use answers::{Answers, Carried, Matching};
 pub use client::{Client, ClientError};
 pub use clock::{Clock, Durations};
+pub use connection::Connection;
 pub use drive::drive;
 pub use environment::{Disk, Observer, Outbox};
+pub use key::{Key, KeyError};
 pub use limit::{AskError, MAX_REQUEST};
-pub use local::{Answers, Input, Local};
+pub use local::Local;
+pub use mailbox::{Inbox, Postbox, mailbox};
 pub use node::{Config, Handle, Node, NodeError};
+pub use stats::{Counts, Measured, PeerCounts, Stats};
 pub use store::{Identity, Store, StoreError};

@@ -14,11 +14,11 @@ use serde::Serialize;
 /// value when it becomes a record or a message; a promise with a vote, the longest of Basic Paxos, adds 52.
 pub const MAX_REQUEST: usize = MAX_PAYLOAD - 1024;
 
-/// Whether `request` may be asked.
-pub(crate) fn check(request: &impl Serialize) -> Result<(), AskError> {
+/// Whether `request` may be asked, and how many bytes it takes.
+pub(crate) fn check(request: &impl Serialize) -> Result<usize, AskError> {
     let mut bytes = Vec::new();
     match encode(request, &mut bytes) {
-        Ok(()) if bytes.len() <= MAX_REQUEST => Ok(()),
+        Ok(()) if bytes.len() <= MAX_REQUEST => Ok(bytes.len()),
         Ok(()) | Err(EncodeError::TooLong) => Err(AskError::TooLong),
         Err(error) => Err(AskError::Unwritable(error)),
     }
@@ -31,12 +31,15 @@ pub enum AskError {
     TooLong,
     /// It cannot be encoded, so nothing that comes of it could be.
     Unwritable(EncodeError),
+    /// The process is behind, and there is no room for more to wait. It may be asked again.
+    Busy,
 }
 
 impl fmt::Display for AskError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooLong => write!(f, "the request takes more than {MAX_REQUEST} bytes"),
+            Self::Busy => f.write_str("the node is busy; try again"),
             Self::Unwritable(error) => write!(f, "the request cannot be written: {error}"),
         }
     }

@@ -10,17 +10,14 @@ use std::{
     io,
     marker::PhantomData,
     net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
     time::Duration,
 };
 
+use paxos_codec::encode;
 use paxos_process::{NodeId, NodeSet};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -31,50 +28,97 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use crate::{
-    Identity, Outbox,
-    wire::{Hello, Inbound, ReadError, Welcome, Who, framed},
+    Identity, Key, Outbox, Stats,
+    hello::{Admission, Calling, Reached, Who},
+    seal::Seal,
+    wire::{Inbound, MAX_VALUES, Outbound, ReadError},
 };
 
-/// A message in a queue: when it was put there, and its bytes, shared by all the peers it goes to.
-type Queued = (Instant, Arc<[u8]>);
+/// Messages that left together, encoded back to back: the values of one frame.
+pub(crate) struct Parcel {
+    queued: Instant,
+    values: Vec<u8>,
+    messages: u64,
+}
 
 /// The outbox of a node that has peers: a queue for each of them.
 pub(crate) struct Links<M> {
-    queues: BTreeMap<NodeId, mpsc::Sender<Queued>>,
-    dropped: Arc<AtomicU64>,
+    queues: BTreeMap<NodeId, Queue>,
+    stats: Stats,
+    /// For one encoded message; reused.
+    encoded: Vec<u8>,
     message: PhantomData<fn(&M)>,
 }
 
+struct Queue {
+    parcels: mpsc::UnboundedSender<Parcel>,
+    /// The parcel of the batch that is being sent.
+    values: Vec<u8>,
+    messages: u64,
+}
+
 impl<M> Links<M> {
-    /// The queues, and the other ends of them that the links read. Dropped messages are counted in `dropped`.
+    /// The queues, and the other ends of them that the links read.
     pub(crate) fn new(
         peers: &BTreeMap<NodeId, SocketAddr>,
-        dropped: Arc<AtomicU64>,
-    ) -> (Self, Vec<(NodeId, mpsc::Receiver<Queued>)>) {
+        stats: Stats,
+    ) -> (Self, Vec<(NodeId, mpsc::UnboundedReceiver<Parcel>)>) {
         let (queues, receivers) = peers
             .keys()
             .map(|&peer| {
-                let (sender, receiver) = mpsc::channel(QUEUE);
-                ((peer, sender), (peer, receiver))
+                let (parcels, receiver) = mpsc::unbounded_channel();
+                ((peer, Queue { parcels, values: Vec::new(), messages: 0 }), (peer, receiver))
             })
             .unzip();
-        (Self { queues, dropped, message: PhantomData }, receivers)
+        (Self { queues, stats, encoded: Vec::new(), message: PhantomData }, receivers)
     }
 }
 
 impl<M: Serialize> Outbox<M> for Links<M> {
     fn send(&mut self, to: NodeSet, message: &M) {
-        let bytes = match framed(message) {
-            Ok(bytes) => Arc::from(bytes),
+        self.encoded.clear();
+        match encode(message, &mut self.encoded) {
+            Ok(()) if self.encoded.len() <= MAX_VALUES => {}
+            Ok(()) => return warn!(%to, bytes = self.encoded.len(), "a message is too long to be sent"),
             Err(error) => return warn!(%to, %error, "a message cannot be sent"),
-        };
+        }
         for peer in to {
-            let queued = (Instant::now(), Arc::clone(&bytes));
-            let sent = self.queues.get(&peer).is_some_and(|queue| queue.try_send(queued).is_ok());
-            if !sent {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                debug!(%peer, "a message is dropped: the queue is full");
+            match self.queues.get_mut(&peer) {
+                Some(queue) => queue.push(peer, &self.encoded, &self.stats),
+                None => self.stats.dropped(1),
             }
+        }
+    }
+
+    fn flush(&mut self) {
+        for (&peer, queue) in &mut self.queues {
+            queue.post(peer, &self.stats);
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, peer: NodeId, message: &[u8], stats: &Stats) {
+        if MAX_VALUES < self.values.len() + message.len() {
+            self.post(peer, stats);
+        }
+        self.values.extend_from_slice(message);
+        self.messages += 1;
+    }
+
+    /// Puts the parcel into the queue, or drops it when the queue is full.
+    fn post(&mut self, peer: NodeId, stats: &Stats) {
+        if self.messages == 0 {
+            return;
+        }
+        let (values, messages) = (std::mem::take(&mut self.values), std::mem::take(&mut self.messages));
+        let cost = values.len() + PARCEL;
+        if QUEUE < stats.queued(peer, cost) {
+            stats.unqueued(peer, cost);
+            stats.dropped(messages);
+            debug!(%peer, messages, "messages are dropped: the queue is full");
+        } else {
+            let _ = self.parcels.send(Parcel { queued: Instant::now(), values, messages }); // the node may be ending
         }
     }
 }
@@ -82,6 +126,8 @@ impl<M: Serialize> Outbox<M> for Links<M> {
 /// One link: who says hello to whom, and how.
 pub(crate) struct Link {
     pub(crate) own: Identity,
+    pub(crate) key: Option<Key>,
+    pub(crate) stats: Stats,
     pub(crate) peer: NodeId,
     pub(crate) address: SocketAddr,
     /// How long each message is held before it leaves, as a slow network would.
@@ -91,17 +137,20 @@ pub(crate) struct Link {
 
 impl Link {
     /// Connects, carries the messages of `queue`, and connects again; until the queue is closed.
-    pub(crate) async fn run(self, mut queue: mpsc::Receiver<Queued>) {
+    pub(crate) async fn run(self, mut queue: mpsc::UnboundedReceiver<Parcel>) {
         let mut backoff = Backoff::new(self.seed ^ u64::from(self.peer.0));
         let (id, peer, address) = (self.own.node, self.peer, self.address);
         let mut said = Said::default();
         loop {
             match self.connect().await {
-                Ok(stream) => {
+                Ok((stream, says)) => {
                     let since = Instant::now();
                     said = Said::default();
                     info!(target: "paxos::link", node = %id, to = %peer, "connected");
-                    match self.carry(stream, &mut queue).await {
+                    self.stats.connected(peer, true);
+                    let carried = self.carry(stream, says, &mut queue).await;
+                    self.stats.connected(peer, false);
+                    match carried {
                         Ok(()) => return,
                         Err(error) => info!(target: "paxos::link", node = %id, to = %peer, %error, "disconnected"),
                     }
@@ -127,8 +176,8 @@ impl Link {
         }
     }
 
-    /// A connection that the peer has welcomed.
-    async fn connect(&self) -> Result<TcpStream, Failure> {
+    /// A connection that the peer has welcomed, and the seal of what is said on it.
+    async fn connect(&self) -> Result<(TcpStream, Seal), Failure> {
         let mut stream = timeout(CONNECT, TcpStream::connect(self.address)).await.map_err(io::Error::from)??;
         // Connecting to a free port of one's own machine can meet itself, when the port it is given is the very one
         // it asks for (TCP simultaneous open). That is no peer.
@@ -137,23 +186,41 @@ impl Link {
         }
         stream.set_nodelay(true)?;
         let who = Who::Peer { id: self.own.node, to: self.peer, membership: self.own.membership.clone() };
-        let hello = framed(&Hello::new(&self.own.cluster, who)).map_err(io::Error::other)?;
-        stream.write_all(&hello).await?;
-        match timeout(WELCOME, welcome(&mut stream)).await.map_err(io::Error::from)?? {
-            Ok(_) => Ok(stream),
-            Err(reason) => Err(Failure::Refused(reason.chars().take(REASON).collect())),
+        let calling = Calling::new(&self.own.cluster, self.key.as_ref(), who)?;
+        let mut inbound = Inbound::new(); // it says nothing after the handshake, so nothing is lost with the buffer
+        let reached = timeout(WELCOME, call(&calling, &mut stream, &mut inbound)).await.map_err(io::Error::from)??;
+        if reached.node != self.peer {
+            return Err(Failure::Refused(format!("it is {}, not {}", reached.node, self.peer)));
         }
+        Ok((stream, reached.says))
     }
 
-    /// Writes what comes out of the queue until it is closed (`Ok`) or the connection breaks.
-    async fn carry(&self, mut stream: TcpStream, queue: &mut mpsc::Receiver<Queued>) -> io::Result<()> {
+    /// Writes what comes out of the queue until it is closed (`Ok`) or the connection breaks. All that waits leaves in
+    /// one write.
+    async fn carry(
+        &self,
+        mut stream: TcpStream,
+        says: Seal,
+        queue: &mut mpsc::UnboundedReceiver<Parcel>,
+    ) -> io::Result<()> {
         let (mut reader, mut writer) = stream.split();
+        let mut out = Outbound::new(says);
         let writing = async {
-            while let Some((queued, frame)) = queue.recv().await {
-                if !self.delay.is_zero() {
-                    sleep_until(queued + self.delay).await;
+            let mut parcels = Vec::new();
+            // With a delay each parcel has a time of its own.
+            let at_once = if self.delay.is_zero() { PARCELS } else { 1 };
+            while queue.recv_many(&mut parcels, at_once).await > 0 {
+                for Parcel { queued, values, messages } in parcels.drain(..) {
+                    self.stats.unqueued(self.peer, values.len() + PARCEL);
+                    self.stats.sent(self.peer, messages, values.len() as u64);
+                    if !self.delay.is_zero() {
+                        sleep_until(queued + self.delay).await;
+                    }
+                    out.push_frame(&values);
                 }
-                writer.write_all(&frame).await?;
+                let length = out.unwritten().len();
+                writer.write_all(out.unwritten()).await?;
+                out.written(length);
             }
             Ok(())
         };
@@ -167,12 +234,21 @@ impl Link {
     }
 }
 
-/// What the peer says to our hello. It says nothing after that, so nothing is lost with the buffer.
-async fn welcome(stream: &mut TcpStream) -> Result<Welcome, ReadError> {
-    let mut inbound = Inbound::new();
+/// The caller's end of the handshake of `hello.rs`.
+pub(crate) async fn call(calling: &Calling, stream: &mut TcpStream, inbound: &mut Inbound) -> Result<Reached, Failure> {
+    stream.write_all(calling.hello()).await?;
+    let reached = calling.greeted(next(stream, inbound).await?).map_err(Failure::refused)?;
+    if let Some(proof) = &reached.proof {
+        stream.write_all(proof).await?;
+        next::<Admission>(stream, inbound).await?.map_err(Failure::refused)?;
+    }
+    Ok(reached)
+}
+
+async fn next<T: DeserializeOwned>(stream: &mut TcpStream, inbound: &mut Inbound) -> Result<T, ReadError> {
     loop {
-        if let Some(welcome) = inbound.pull()? {
-            return Ok(welcome);
+        if let Some(value) = inbound.pull()? {
+            return Ok(value);
         }
         let length = stream.read(inbound.room()).await?;
         inbound.filled(length)?;
@@ -180,11 +256,18 @@ async fn welcome(stream: &mut TcpStream) -> Result<Welcome, ReadError> {
 }
 
 /// Why there is no connection.
-enum Failure {
+pub(crate) enum Failure {
     /// Nobody is there, or not in time.
     Io(io::Error),
     /// Whoever is there has turned us away and said this.
     Refused(String),
+}
+
+impl Failure {
+    /// The other end chooses the words, so only so many are kept.
+    fn refused(reason: String) -> Self {
+        Self::Refused(reason.chars().take(REASON).collect())
+    }
 }
 
 impl From<io::Error> for Failure {
@@ -244,8 +327,12 @@ impl Backoff {
     }
 }
 
-/// Messages that wait for one peer.
-const QUEUE: usize = 256;
+/// Bytes that wait for one peer, with [`PARCEL`] for each parcel.
+const QUEUE: usize = 16 << 20;
+/// What a parcel costs beside its bytes.
+const PARCEL: usize = 128;
+/// Parcels that leave in one write, at most.
+const PARCELS: usize = 64;
 /// For one attempt to connect.
 const CONNECT: Duration = Duration::from_secs(2);
 /// For the answer to a hello: longer than a peer besieged by silent strangers bears with them.
@@ -288,15 +375,38 @@ mod tests {
     #[test]
     fn a_full_queue_drops_and_counts() {
         let peer = NodeId(2);
-        let dropped = Arc::new(AtomicU64::new(0));
         let peers = BTreeMap::from([(peer, ([127, 0, 0, 1], 0).into())]);
-        let (mut links, receivers) = Links::new(&peers, Arc::clone(&dropped));
-        for message in 0..QUEUE + 3 {
+        let stats = Stats::new([peer]);
+        let (mut links, mut receivers) = Links::new(&peers, stats.clone());
+        let message = "x".repeat(QUEUE / 20 - 8 - PARCEL);
+        for _ in 0..23 {
             links.send(NodeSet::only(peer), &message);
+            links.flush();
         }
-        assert_eq!(dropped.load(Ordering::Relaxed), 3);
-        links.send(NodeSet::only(NodeId(9)), &0);
-        assert_eq!(dropped.load(Ordering::Relaxed), 4, "a node that is no peer gets nothing");
-        assert_eq!(receivers.len(), 1);
+        assert_eq!((stats.counts().dropped, stats.counts().peers[&peer].queued_bytes), (3, QUEUE / 20 * 20));
+        links.send(NodeSet::only(NodeId(9)), &message);
+        assert_eq!(stats.counts().dropped, 4, "a node that is no peer gets nothing");
+        assert_eq!(receivers[0].1.len(), 20);
+        links.send(NodeSet::only(peer), &"too long".repeat(MAX_VALUES / 8));
+        links.flush();
+        assert_eq!((receivers.len(), receivers.pop().unwrap().1.len()), (1, 20));
+    }
+
+    #[test]
+    fn messages_of_a_batch_share_a_parcel_as_long_as_they_fit() {
+        let peer = NodeId(2);
+        let peers = BTreeMap::from([(peer, ([127, 0, 0, 1], 0).into())]);
+        let (mut links, mut receivers) = Links::new(&peers, Stats::new([peer]));
+        links.send(NodeSet::only(peer), &"a".to_owned());
+        links.send(NodeSet::only(peer), &"b".to_owned());
+        links.flush();
+        links.flush();
+        links.send(NodeSet::only(peer), &"c".to_owned());
+        links.send(NodeSet::only(peer), &"x".repeat(MAX_VALUES - 8));
+        links.flush();
+        let parcels = &mut receivers[0].1;
+        let lengths: Vec<_> =
+            std::iter::from_fn(|| parcels.try_recv().ok().map(|parcel| parcel.values.len())).collect();
+        assert_eq!(lengths, [18, 9, MAX_VALUES]);
     }
 }

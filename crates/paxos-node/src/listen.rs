@@ -1,23 +1,27 @@
 //! The way in: whoever connects is greeted, and what does not belong is shown the door.
 //!
-//! Nothing from outside is trusted before its hello has been checked, and little after it: a frame has a limit, a
-//! message that does not decode closes its connection, and no connection can make the node hold more than one frame.
-//! Whoever is turned away is told why.
-//! Connections that have not said hello, and clients, are limited in number; peers are limited by being known.
+//! Nothing from outside is trusted before its hello has been checked, and its proof if there is a key; and little after
+//! it: a frame has a limit, a message that does not decode closes its connection, and no connection can make the node
+//! hold more than one frame. Whoever is turned away is told why. Connections that have not proved anything cost about
+//! [`STRANGER`](crate::hello::STRANGER) bytes, a few seconds, and a place among a few; when the places are taken, the
+//! one who has waited the longest loses his, so that those who know what to say, and say it at once, get in. What
+//! strangers do is logged a few times a minute.
+//!
+//! What a client does after that is in `serve.rs`.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, VecDeque},
     convert::Infallible,
     io,
     net::SocketAddr,
     sync::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, TrySendError},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use paxos_codec::MAX_PAYLOAD;
 use paxos_process::{NodeId, NodeSet, Process};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
@@ -27,101 +31,182 @@ use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     time::{sleep, timeout},
 };
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use crate::{
-    Identity, Input, MAX_REQUEST,
-    wire::{Answer, Hello, Inbound, ReadError, Welcome, Who, framed},
+    Answers, Identity, Key, Postbox, Stats,
+    hello::{Admission, Challenge, Challenging, Greeting, Hello, Who},
+    seal::{Proof, Seal},
+    told::Told,
+    wire::{Inbound, ReadError, framed},
 };
 
 /// Greets connections and brings what they say to the process.
-pub(crate) struct Reception<P: Process> {
-    own: Identity,
+pub(crate) struct Reception<P: Process, A: Answers<P>> {
+    pub(crate) own: Identity,
+    pub(crate) key: Option<Key>,
     peers: NodeSet,
-    inputs: SyncSender<Input<P>>,
-    dropped: Arc<AtomicU64>,
-    /// How long a client may be silent, and how long it may wait for one answer.
-    idle: Duration,
-    /// Who has connected and not said hello. Each has [`HANDSHAKE`] to do so, so a place is never taken for long.
-    strangers: Arc<Semaphore>,
-    clients: Arc<Semaphore>,
+    pub(crate) postbox: Postbox<P, A>,
+    pub(crate) stats: Stats,
+    /// How long a client may be silent.
+    pub(crate) idle: Duration,
+    /// Who has connected and proved nothing, the one who has waited the longest first. Losing the sender ends it.
+    strangers: Mutex<VecDeque<(u64, oneshot::Sender<Infallible>)>>,
+    pub(crate) clients: Arc<Semaphore>,
+    /// A number for each connection.
+    connections: AtomicU64,
     /// The connection that speaks for each peer. A new one takes the place of the old, which is dead as a rule.
     speaking: Mutex<BTreeMap<NodeId, oneshot::Sender<Infallible>>>,
+    told: Told,
 }
 
-impl<P> Reception<P>
+/// Whoever has been greeted, and how it is spoken with.
+enum Guest {
+    Peer(NodeId, Caller),
+    Client(OwnedSemaphorePermit, Caller),
+}
+
+impl<P, A> Reception<P, A>
 where
-    P: Process<Message: DeserializeOwned + Send, Request: DeserializeOwned + Send, Output: Serialize + Send> + 'static,
+    P: Process<Message: DeserializeOwned + Send, Request: Send> + 'static,
+    A: Answers<P> + 'static,
 {
     pub(crate) fn new(
         own: Identity,
+        key: Option<Key>,
         peers: NodeSet,
-        inputs: SyncSender<Input<P>>,
-        dropped: Arc<AtomicU64>,
+        postbox: Postbox<P, A>,
+        stats: Stats,
     ) -> Arc<Self> {
         Arc::new(Self {
             own,
+            key,
             peers,
-            inputs,
-            dropped,
+            postbox,
+            stats,
             idle: IDLE,
-            strangers: Arc::new(Semaphore::new(STRANGERS)),
+            strangers: Mutex::default(),
             clients: Arc::new(Semaphore::new(CLIENTS)),
+            connections: AtomicU64::new(0),
             speaking: Mutex::default(),
+            told: Told::new(Instant::now()),
         })
     }
 
     /// Accepts connections for ever.
     pub(crate) async fn run(self: Arc<Self>, listener: TcpListener) {
         loop {
-            let place = Arc::clone(&self.strangers).acquire_owned().await.expect("the semaphore is never closed");
             match listener.accept().await {
                 Ok((stream, from)) => {
-                    tokio::spawn(Arc::clone(&self).receive(stream, from, place));
+                    tokio::spawn(Arc::clone(&self).receive(stream, from));
                 }
                 Err(error) => {
                     // Out of file descriptors, most likely. Accepting again at once would fail again at once.
-                    warn!(node = %self.own.node, %error, "a connection cannot be accepted");
+                    if let Some(untold) = self.told.again(Instant::now()) {
+                        warn!(node = %self.own.node, %error, untold, "a connection cannot be accepted");
+                    }
                     sleep(PAUSE).await;
                 }
             }
         }
     }
 
-    async fn receive(self: Arc<Self>, stream: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
+    pub(crate) async fn receive(self: Arc<Self>, stream: TcpStream, from: SocketAddr) {
         let node = self.own.node;
-        match self.greet(stream, place).await {
+        let connection = self.connections.fetch_add(1, Ordering::Relaxed);
+        let evicted = self.enter(connection);
+        let greeted = select! {
+            greeted = self.greet(stream) => greeted,
+            _ = evicted => Err(ReadError::Wrong("others came, and it had not said who it is".into())),
+        };
+        self.leave(connection);
+        let (ended, known) = match greeted {
+            Ok(Guest::Peer(peer, caller)) => (self.hear(peer, caller).await, true),
+            Ok(Guest::Client(_place, caller)) => (self.serve(connection, caller).await, true),
+            Err(error) => (Err(error), false),
+        };
+        match ended {
             Ok(()) | Err(ReadError::Closed) => debug!(%node, %from, "a connection has ended"),
             Err(error @ ReadError::Io(_)) => debug!(%node, %from, %error, "a connection has ended"),
-            Err(error @ ReadError::Wrong(_)) => warn!(%node, %from, %error, "a connection is closed"),
+            Err(error @ ReadError::Wrong(_)) => {
+                if !known {
+                    self.stats.stranger_refused();
+                }
+                match self.told.again(Instant::now()) {
+                    Some(untold) => warn!(%node, %from, %error, untold, "a connection is closed"),
+                    None => debug!(%node, %from, %error, "a connection is closed"),
+                }
+            }
         }
     }
 
-    async fn greet(&self, stream: TcpStream, place: OwnedSemaphorePermit) -> Result<(), ReadError> {
+    /// Takes a place among the strangers, for which the one who has had his the longest may have to go.
+    fn enter(&self, connection: u64) -> oneshot::Receiver<Infallible> {
+        let (place, evicted) = oneshot::channel();
+        let mut strangers = self.strangers.lock().expect("no thread panics with it");
+        if STRANGERS <= strangers.len() {
+            strangers.pop_front();
+        }
+        strangers.push_back((connection, place));
+        evicted
+    }
+
+    fn leave(&self, connection: u64) {
+        self.strangers.lock().expect("no thread panics with it").retain(|(stranger, _)| *stranger != connection);
+    }
+
+    /// Finds out who it is, up to the point where it may speak.
+    async fn greet(&self, stream: TcpStream) -> Result<Guest, ReadError> {
         stream.set_nodelay(true)?;
-        let mut caller = Caller { stream, inbound: Inbound::new() };
-        let late = |_| ReadError::Wrong(format!("it has not said hello in {HANDSHAKE:?}"));
-        let id = self.own.node;
-        let hello: Hello = match timeout(HANDSHAKE, caller.next()).await.map_err(late)? {
-            Err(ReadError::Wrong(reason)) => return caller.refuse(reason).await,
-            hello => hello?,
+        let mut caller = Caller { stream, inbound: Inbound::new(), says: Seal::none() };
+        let late = |_| ReadError::Wrong(format!("it has not said who it is in {HANDSHAKE:?}"));
+        let refused = match timeout(HANDSHAKE, self.examine(&mut caller)).await.map_err(late)? {
+            Ok((Who::Client, place)) => return Ok(Guest::Client(place.expect("a client has a place"), caller)),
+            Ok((Who::Peer { id, .. }, _)) => return Ok(Guest::Peer(id, caller)),
+            Err(ReadError::Wrong(reason)) => reason,
+            Err(error) => return Err(error),
         };
-        match hello.check(&self.own) {
-            Ok(Who::Peer { id: peer, .. }) if self.peers.contains(peer) => {
-                caller.say(Welcome::Ok(id)).await?;
-                drop(place);
-                self.hear(peer, caller).await
+        caller.refuse(&refused).await;
+        Err(ReadError::Wrong(refused))
+    }
+
+    /// The handshake of `hello.rs`. What is wrong with the caller it has yet to be told.
+    async fn examine(&self, caller: &mut Caller) -> Result<(Who, Option<OwnedSemaphorePermit>), ReadError> {
+        let id = self.own.node;
+        let payload = caller.payload().await?;
+        let hello = Hello::read(&payload)?;
+        let who = hello.check(&self.own, self.key.is_some()).map_err(ReadError::Wrong)?.clone();
+        match &who {
+            Who::Peer { id: peer, .. } if !self.peers.contains(*peer) => {
+                return Err(ReadError::Wrong(format!("{peer} is no peer of {id}")));
             }
-            Ok(Who::Peer { id: peer, .. }) => caller.refuse(format!("{peer} is no peer of {id}")).await,
-            Ok(Who::Client) => match self.clients.try_acquire() {
-                Ok(_client) => {
-                    caller.say(Welcome::Ok(id)).await?;
-                    drop(place);
-                    self.serve(caller).await
-                }
-                Err(_) => caller.refuse(format!("{id} has {CLIENTS} clients already")).await,
+            Who::Peer { .. } | Who::Client => {}
+        }
+        let Some(key) = &self.key else {
+            let place = self.place(&who)?;
+            caller.say(&Greeting::Ok(Challenge::none(id))).await?;
+            caller.inbound.admit(Seal::none());
+            return Ok((who, place));
+        };
+        let (challenging, challenge) = Challenging::new(key, &payload, id)?;
+        caller.say(&Greeting::Ok(challenge)).await?;
+        let proof: Proof = paxos_codec::decode(&caller.payload().await?)?;
+        let (says, hears) = challenging.answered(&proof).map_err(ReadError::Wrong)?;
+        let place = self.place(&who)?;
+        caller.say(&Admission::Ok(())).await?;
+        caller.says = says;
+        caller.inbound.admit(hears);
+        Ok((who, place))
+    }
+
+    /// A place among the clients, if it is one and there is one.
+    fn place(&self, who: &Who) -> Result<Option<OwnedSemaphorePermit>, ReadError> {
+        match who {
+            Who::Peer { .. } => Ok(None),
+            Who::Client => match Arc::clone(&self.clients).try_acquire_owned() {
+                Ok(place) => Ok(Some(place)),
+                Err(_) => Err(ReadError::Wrong(format!("{} has {CLIENTS} clients already", self.own.node))),
             },
-            Err(reason) => caller.refuse(reason).await,
         }
     }
 
@@ -129,13 +214,24 @@ where
     async fn hear(&self, peer: NodeId, mut caller: Caller) -> Result<(), ReadError> {
         let (speaker, replaced) = oneshot::channel();
         self.speaking.lock().expect("no thread panics with it").insert(peer, speaker);
+        let node = self.own.node;
+        info!(target: "paxos::link", %node, from = %peer, "a peer has connected");
         let hearing = async {
             loop {
-                let input = Input::Message { from: peer, message: caller.next().await? };
-                if self.inputs.try_send(input).is_err() {
-                    self.dropped.fetch_add(1, Ordering::Relaxed);
-                    debug!(node = %self.own.node, from = %peer, "a message is dropped: the process is behind");
+                let (mut messages, mut bytes) = (Vec::new(), 0);
+                caller.inbound.values(|message, length| {
+                    messages.push(message);
+                    bytes += length;
+                })?;
+                let count = messages.len() as u64;
+                if count > 0 {
+                    self.stats.received(peer, count, bytes as u64);
+                    if !self.postbox.messages(peer, messages, bytes) {
+                        self.stats.dropped(count);
+                        debug!(%node, from = %peer, count, "messages are dropped: the process is behind");
+                    }
                 }
+                caller.read().await?;
             }
         };
         select! {
@@ -143,104 +239,71 @@ where
             _ = replaced => Ok(()),
         }
     }
-
-    /// Answers a client's requests, one at a time, until it leaves or does what no client should. No client keeps its
-    /// place for ever: not one that says nothing, nor one that waits for an answer which does not come. It may have
-    /// vanished without a word, and nothing would tell.
-    async fn serve(&self, mut caller: Caller) -> Result<(), ReadError> {
-        caller.inbound.limit(MAX_REQUEST);
-        loop {
-            let silent = |_| ReadError::Wrong(format!("a client was silent for {:?}", self.idle));
-            let unanswered = |_| {
-                ReadError::Wrong(format!(
-                    "there was no answer for {:?}, so the outcome is unknown; ask again",
-                    self.idle
-                ))
-            };
-            let answered = match timeout(self.idle, caller.next()).await.unwrap_or_else(|late| Err(silent(late))) {
-                Ok(request) => {
-                    let answer = timeout(self.idle, self.answer(request, &caller));
-                    answer.await.unwrap_or_else(|late| Err(unanswered(late)))
-                }
-                Err(error) => Err(error),
-            };
-            match answered {
-                Ok(output) => caller.say(Answer::Ok(output)).await?,
-                Err(ReadError::Wrong(reason)) => return caller.refuse(reason).await,
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// What the process answers, as long as the client waits for it.
-    async fn answer(&self, request: P::Request, caller: &Caller) -> Result<P::Output, ReadError> {
-        let hasty = || ReadError::Wrong("a client asks one thing at a time, and waits for the answer".into());
-        if caller.inbound.is_ahead() {
-            return Err(hasty());
-        }
-        let (reply, answer) = oneshot::channel();
-        let mut input = Input::Request { request, reply: Some(reply) };
-        while let Err(TrySendError::Full(again)) = self.inputs.try_send(input) {
-            input = again;
-            sleep(PAUSE).await; // the process is behind; a client can wait
-        }
-        let mut next = [0];
-        select! {
-            output = answer => output.map_err(|_| ReadError::Closed), // none comes from a process that has ended
-            peeked = caller.stream.peek(&mut next) => match peeked? {
-                0 => Err(ReadError::Closed),
-                _ => Err(hasty()),
-            },
-        }
-    }
 }
 
 /// The other end of an accepted connection.
-struct Caller {
-    stream: TcpStream,
-    inbound: Inbound,
+pub(crate) struct Caller {
+    pub(crate) stream: TcpStream,
+    pub(crate) inbound: Inbound,
+    /// The seal of what the node says.
+    pub(crate) says: Seal,
 }
 
 impl Caller {
-    /// The next thing it says.
-    async fn next<T: DeserializeOwned>(&mut self) -> Result<T, ReadError> {
+    /// The payload of the next frame.
+    async fn payload(&mut self) -> Result<Vec<u8>, ReadError> {
         loop {
-            if let Some(value) = self.inbound.pull()? {
-                return Ok(value);
+            if let Some(payload) = self.inbound.payload()? {
+                return Ok(payload.to_vec());
             }
-            let length = self.stream.read(self.inbound.room()).await?;
-            self.inbound.filled(length)?;
+            self.read().await?;
         }
     }
 
-    async fn say<T: Serialize>(&mut self, value: T) -> Result<(), ReadError> {
-        let bytes = framed(&value).map_err(|error| ReadError::Wrong(error.to_string()))?;
-        // A client that does not read its answer must not keep its place for ever.
-        timeout(HANDSHAKE, self.stream.write_all(&bytes)).await.map_err(io::Error::from)??;
-        Ok(())
+    async fn read(&mut self) -> Result<(), ReadError> {
+        let length = self.stream.read(self.inbound.room()).await?;
+        self.inbound.filled(length)
     }
 
-    /// Tells it why it may not stay, and gives it a moment to hear that: closing a connection with something unread
-    /// in it is a reset, which may overtake the reason.
-    async fn refuse(mut self, reason: String) -> Result<(), ReadError> {
+    async fn say<T: Serialize>(&mut self, value: &T) -> Result<(), ReadError> {
+        let bytes = framed(value).map_err(|error| ReadError::Wrong(error.to_string()))?;
+        Ok(self.stream.write_all(&bytes).await?)
+    }
+
+    /// Tells a stranger why it may not stay.
+    async fn refuse(&mut self, reason: &str) {
+        if let Ok(bytes) = framed(&Greeting::Err(reason.to_owned())) {
+            self.part_with(&bytes).await;
+        }
+    }
+
+    /// Says a last word, and gives the other end a moment to hear it: closing a connection with something unread in it
+    /// is a reset, which may overtake the word.
+    pub(crate) async fn part_with(&mut self, word: &[u8]) {
         let parting = async {
-            self.say(Welcome::Err(reason.clone())).await?;
+            self.stream.write_all(word).await?;
             self.stream.shutdown().await?;
-            while self.stream.read(self.inbound.room()).await? > 0 {}
-            Ok::<_, ReadError>(())
+            let (mut nothing, mut heard) = ([0; 512], 0);
+            // As much as was on its way at once, and no more.
+            while heard <= 2 * MAX_PAYLOAD {
+                match self.stream.read(&mut nothing).await? {
+                    0 => break,
+                    length => heard += length,
+                }
+            }
+            Ok::<_, io::Error>(())
         };
         let _ = timeout(PARTING, parting).await; // it has left already, or will not
-        Err(ReadError::Wrong(reason))
     }
 }
 
-/// Connections that have not said hello; further ones wait in the queue of the operating system.
+/// Connections that have proved nothing.
 const STRANGERS: usize = 64;
 /// Clients at a time.
-const CLIENTS: usize = 256;
-/// For the hello, and for reading an answer.
+pub(crate) const CLIENTS: usize = 4096;
+/// For saying who it is.
 const HANDSHAKE: Duration = Duration::from_secs(5);
-/// A client may be silent so long between an answer and its next request, and an answer may take so long.
+/// A client may be silent so long. One that only waits says now and then that it is there.
 const IDLE: Duration = Duration::from_secs(300);
 /// To hear a refusal.
 const PARTING: Duration = Duration::from_secs(1);

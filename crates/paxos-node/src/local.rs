@@ -1,59 +1,44 @@
 //! The local side of a process: its inbox, its clock, and the clients that wait for an answer.
 
 use std::{
-    sync::mpsc::{Receiver, RecvTimeoutError},
-    time::Instant,
+    collections::VecDeque,
+    time::{Duration, Instant},
 };
 
-use paxos_process::{Event, EventOf, NodeId, Process, TimerOp};
-use tokio::sync::oneshot;
+use paxos_process::{Event, EventOf, Process, TimerOp};
 
-use crate::Clock;
-
-/// What reaches a process from outside its own loop.
-pub enum Input<P: Process> {
-    /// A message of another node.
-    Message {
-        /// Who sent it, as the connection knows; never taken from the message.
-        from: NodeId,
-        /// What it says.
-        message: P::Message,
-    },
-    /// A local client asks, and may wait for the answer. Dropping the other end of `reply` stops waiting.
-    Request {
-        /// What it asks.
-        request: P::Request,
-        /// Where it waits, if it does.
-        reply: Option<oneshot::Sender<P::Output>>,
-    },
-    /// End the loop after what has come before this.
-    Stop,
-}
-
-/// Whether an output answers a request: the driver cannot know, the application says.
-pub type Answers<P> = fn(&<P as Process>::Request, &<P as Process>::Output) -> bool;
+use crate::{
+    Answers, Clock, Inbox,
+    askers::Askers,
+    mailbox::{Input, Wait},
+};
 
 /// The inbox, the clock and the waiting clients of one process.
-pub struct Local<P: Process> {
-    inputs: Receiver<Input<P>>,
+pub struct Local<P: Process, A: Answers<P>> {
+    inbox: Inbox<P, A>,
+    /// Taken out of the inbox and not yet admitted.
+    arrived: VecDeque<Input<P, A>>,
+    /// Empty, but for its room.
+    spare: Vec<Input<P, A>>,
     clock: Clock<P::Timer>,
-    answers: Answers<P>,
-    waiting: Vec<(P::Request, oneshot::Sender<P::Output>)>,
+    answers: A,
+    askers: Askers<A::Reply>,
     batch_limit: usize,
     stopping: bool,
 }
 
-impl<P: Process> Local<P> {
-    /// A local side that reads `inputs` in order, and none into a batch that has `batch_limit` events. A client waits
-    /// until an output answers its request, as `answers` says.
+impl<P: Process, A: Answers<P>> Local<P, A> {
+    /// A local side that reads `inbox` in order, and none of it into a batch that has `batch_limit` events already. A
+    /// client waits until an output answers what it asks, as `answers` says.
     ///
     /// # Panics
     ///
     /// When `batch_limit` is 0: nothing would ever happen.
     #[must_use]
-    pub fn new(inputs: Receiver<Input<P>>, clock: Clock<P::Timer>, answers: Answers<P>, batch_limit: usize) -> Self {
+    pub fn new(inbox: Inbox<P, A>, clock: Clock<P::Timer>, answers: A, batch_limit: usize) -> Self {
         assert!(batch_limit > 0, "a batch holds at least one event");
-        Self { inputs, clock, answers, waiting: Vec::new(), batch_limit, stopping: false }
+        let (arrived, spare, askers) = (VecDeque::new(), Vec::new(), Askers::new());
+        Self { inbox, arrived, spare, clock, answers, askers, batch_limit, stopping: false }
     }
 
     /// Whether the end has been asked for, or everybody who could ask for anything is gone.
@@ -63,18 +48,19 @@ impl<P: Process> Local<P> {
 
     /// Carries out what the process asks of its timers.
     pub(crate) fn timers(&mut self, operations: &mut Vec<TimerOp<P::Timer>>) {
-        let now = Instant::now();
-        operations.drain(..).for_each(|operation| self.clock.apply(operation, now));
+        if !operations.is_empty() {
+            let now = Instant::now();
+            operations.drain(..).for_each(|operation| self.clock.apply(operation, now));
+        }
     }
 
     /// Gives every output to the clients that it answers.
     pub(crate) fn outputs(&mut self, outputs: &mut Vec<P::Output>) {
+        let Self { answers, askers, .. } = self;
         for output in outputs.drain(..) {
-            let answered = self.waiting.extract_if(.., |(request, _)| (self.answers)(request, &output));
-            for (_, reply) in answered {
-                let _ = reply.send(output.clone()); // a client that has left needs no answer
-            }
+            answers.answered(output, &mut |token, reply| askers.tell(token, reply));
         }
+        askers.flush();
     }
 
     /// Adds to `batch` what has happened by now. Never waits.
@@ -82,45 +68,62 @@ impl<P: Process> Local<P> {
     /// A timer that has gone off comes first, and others in later batches: the steps before it in a batch could
     /// cancel or restart it, and then it must not go off.
     pub(crate) fn take(&mut self, batch: &mut Vec<EventOf<P>>) {
+        self.take_after(Wait::Not, batch);
+    }
+
+    /// Waits until something happens, though not longer than `limit`, and takes it with all that has happened by then.
+    /// Once stopping, nothing will.
+    pub(crate) fn wait(&mut self, batch: &mut Vec<EventOf<P>>, limit: Option<Duration>) {
+        let timer = self.clock.next_deadline().map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let wait = match (timer, limit) {
+            (Some(timer), Some(limit)) => Wait::For(timer.min(limit)),
+            (Some(limit), None) | (None, Some(limit)) => Wait::For(limit),
+            (None, None) => Wait::Ever,
+        };
+        self.take_after(wait, batch);
+    }
+
+    fn take_after(&mut self, wait: Wait, batch: &mut Vec<EventOf<P>>) {
         if self.stopping {
             return;
+        }
+        if self.arrived.is_empty() {
+            let alive = self.inbox.take(&mut self.spare, wait);
+            self.arrived.extend(self.spare.drain(..));
+            self.stopping = !alive;
         }
         if let Some(timer) = self.clock.pop_due(Instant::now()) {
             batch.insert(0, Event::Timeout(timer));
         }
         while !self.stopping && batch.len() < self.batch_limit {
-            let Ok(input) = self.inputs.try_recv() else {
-                return;
+            let Some(input) = self.arrived.pop_front() else {
+                break;
             };
             self.admit(input, batch);
         }
+        let Self { askers, answers, .. } = self;
+        askers.sweep(|token| answers.forget(token));
     }
 
-    /// Waits until something happens, and takes it with all that has happened by then. Once stopping, nothing will.
-    pub(crate) fn wait(&mut self, batch: &mut Vec<EventOf<P>>) {
-        if self.stopping {
-            return;
-        }
-        let input = match self.clock.next_deadline() {
-            Some(deadline) => self.inputs.recv_timeout(deadline.saturating_duration_since(Instant::now())),
-            None => self.inputs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-        };
+    fn admit(&mut self, input: Input<P, A>, batch: &mut Vec<EventOf<P>>) {
         match input {
-            Ok(input) => self.admit(input, batch),
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => self.stopping = true,
-        }
-        self.take(batch);
-    }
-
-    fn admit(&mut self, input: Input<P>, batch: &mut Vec<EventOf<P>>) {
-        match input {
-            Input::Message { from, message } => batch.push(Event::Receive { from, message }),
-            Input::Request { request, reply } => {
-                self.waiting.retain(|(_, reply)| !reply.is_closed());
-                self.waiting.extend(reply.map(|reply| (request.clone(), reply)));
-                batch.push(Event::Request(request));
+            Input::Messages { from, messages } => {
+                batch.extend(messages.into_iter().map(|message| Event::Receive { from, message }));
             }
+            Input::Asks { connection, asks } => {
+                for asked in asks {
+                    if let Some(token) = self.askers.admit(connection, asked.id, asked.bytes) {
+                        batch.push(Event::Request(self.answers.ask(token, asked.ask)));
+                    }
+                }
+            }
+            Input::Ask { ask, reply } => {
+                if let Some(token) = self.askers.admit_here(reply) {
+                    batch.push(Event::Request(self.answers.ask(token, ask)));
+                }
+            }
+            Input::Connected { connection, answers } => self.askers.connected(connection, answers),
+            Input::Gone { connection } => self.askers.gone(connection),
             Input::Stop => self.stopping = true,
         }
     }

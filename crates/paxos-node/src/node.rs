@@ -6,11 +6,6 @@ use std::{
     error::Error,
     fmt, io,
     net::{SocketAddr, TcpListener},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc::{SyncSender, sync_channel},
-    },
     thread::{self, JoinHandle},
     time::Duration,
 };
@@ -19,14 +14,17 @@ use paxos_process::{NodeId, Process};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{runtime::Builder, sync::oneshot};
 
+use tracing::{debug, warn};
+
 use crate::{
-    Answers, AskError, Clock, Disk, Durations, Identity, Input, Local, Observer, drive, limit,
+    Answers, AskError, Clock, Disk, Durations, Identity, Key, Local, Observer, Postbox, Stats, drive, hello, limit,
     link::{Link, Links},
     listen::Reception,
+    mailbox,
 };
 
 /// What a node is told before it starts.
-pub struct Config<P: Process> {
+pub struct Config<P: Process, A: Answers<P>> {
     /// Who it is: the same as in its store. Nodes and clients of another cluster are turned away, and so are nodes
     /// that take the cluster for another one than it does.
     pub identity: Identity,
@@ -36,8 +34,11 @@ pub struct Config<P: Process> {
     pub peers: BTreeMap<NodeId, SocketAddr>,
     /// How long a timer takes, at random in the range.
     pub durations: Durations<P::Timer>,
-    /// Whether an output answers a request.
-    pub answers: Answers<P>,
+    /// What clients ask and hear, and which output answers whom.
+    pub answers: A,
+    /// The key of the cluster: who does not hold it is neither a peer nor a client. Without one, everybody is believed
+    /// who can reach the port and knows the cluster's name, and the node warns of that unless it listens on loopback.
+    pub key: Option<Key>,
     /// The source of all its randomness: jitter of timers and of reconnecting.
     pub seed: u64,
     /// How long to hold each message to a peer before it leaves: zero, or a slow network for a demonstration.
@@ -45,29 +46,25 @@ pub struct Config<P: Process> {
 }
 
 /// A running node.
-pub struct Node<P: Process> {
+pub struct Node<P: Process, A: Answers<P>> {
     address: SocketAddr,
-    handle: Handle<P>,
+    handle: Handle<P, A>,
     driving: JoinHandle<Result<(), Box<dyn Error + Send + Sync>>>,
     networking: JoinHandle<()>,
 }
 
 /// A way to reach the process of a running node from any thread.
-pub struct Handle<P: Process> {
-    inputs: SyncSender<Input<P>>,
-    dropped: Arc<AtomicU64>,
+pub struct Handle<P: Process, A: Answers<P>> {
+    postbox: Postbox<P, A>,
+    stats: Stats,
 }
 
-impl<P> Node<P>
+impl<P, A> Node<P, A>
 where
-    P: Process<
-            Message: Serialize + DeserializeOwned + Send,
-            Record: Send,
-            Timer: Send,
-            Request: DeserializeOwned + Send,
-            Output: Serialize + Send,
-        > + Send
+    P: Process<Message: Serialize + DeserializeOwned + Send, Record: Send, Timer: Send, Request: Send, Output: Send>
+        + Send
         + 'static,
+    A: Answers<P> + Send + 'static,
 {
     /// Starts `process` on `disk`, on which it finds what it has `recovered` from earlier lives, and connects it to
     /// its peers. Returns as soon as it listens.
@@ -76,10 +73,10 @@ where
     ///
     /// When it cannot listen, most likely because the address is in use, or threads cannot be started.
     pub fn start<D>(
-        config: Config<P>,
+        config: Config<P, A>,
         mut process: P,
         recovered: Vec<P::Record>,
-        mut disk: D,
+        disk: D,
         mut observer: impl Observer<P> + Send + 'static,
     ) -> io::Result<Self>
     where
@@ -89,22 +86,24 @@ where
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
-        let (inputs, inbox) = sync_channel(INBOX);
-        let dropped = Arc::new(AtomicU64::new(0));
-        let (mut net, queues) = Links::new(&config.peers, Arc::clone(&dropped));
+        let (postbox, inbox) = mailbox(INBOX);
+        let stats = Stats::new(config.peers.keys().copied());
+        let (mut net, queues) = Links::new(&config.peers, stats.clone());
         let id = config.identity.node;
+        if config.key.is_none() && hello::is_private(address) {
+            debug!(node = %id, "there is no cluster key: whoever reaches the port is believed");
+        } else if config.key.is_none() {
+            warn!(node = %id, %address, "there is no cluster key: whoever reaches the port is believed");
+        }
 
-        let reception = Reception::new(
-            config.identity.clone(),
-            config.peers.keys().copied().collect(),
-            inputs.clone(),
-            Arc::clone(&dropped),
-        );
+        let peers = config.peers.keys().copied().collect();
+        let (identity, key) = (config.identity, config.key);
+        let reception = Reception::new(identity.clone(), key.clone(), peers, postbox.clone(), stats.clone());
         let links: Vec<_> = queues
             .into_iter()
             .map(|(peer, queue)| {
-                let (own, address) = (config.identity.clone(), config.peers[&peer]);
-                Link { own, peer, address, delay: config.delay, seed: config.seed }.run(queue)
+                let (own, key, stats, address) = (identity.clone(), key.clone(), stats.clone(), config.peers[&peer]);
+                Link { own, key, stats, peer, address, delay: config.delay, seed: config.seed }.run(queue)
             })
             .collect();
         let (driving_ends, ended) = oneshot::channel::<()>();
@@ -120,13 +119,15 @@ where
             // Dropping the runtime closes every connection.
         })?;
 
+        let measured = stats.measure(disk);
         let clock = Clock::new(config.seed, config.durations);
         let mut local = Local::new(inbox, clock, config.answers, BATCH);
         let driving = thread::Builder::new().name(format!("{id} drive")).spawn(move || {
             let _driving_ends = driving_ends; // however it ends, the sockets close
+            let mut disk = measured;
             drive(id, &mut process, recovered, &mut disk, &mut net, &mut local, &mut observer).map_err(Into::into)
         })?;
-        Ok(Self { address, handle: Handle { inputs, dropped }, driving, networking })
+        Ok(Self { address, handle: Handle { postbox, stats }, driving, networking })
     }
 
     /// Where it listens.
@@ -137,7 +138,7 @@ where
 
     /// A way to ask it and to stop it.
     #[must_use]
-    pub fn handle(&self) -> Handle<P> {
+    pub fn handle(&self) -> Handle<P, A> {
         self.handle.clone()
     }
 
@@ -158,39 +159,48 @@ where
     }
 }
 
-impl<P: Process> Handle<P> {
-    /// Asks the process. The answer arrives at the receiver, or an error when the node ends before there is one.
-    /// Waits while the process is far behind.
+impl<P: Process, A: Answers<P>> Handle<P, A> {
+    /// Asks the process. The answer arrives at the receiver, or an error when the node ends before there is one, or
+    /// too many wait for an answer already.
     ///
     /// # Errors
     ///
-    /// When the request is longer than [`MAX_REQUEST`](crate::MAX_REQUEST). It is not asked then.
-    pub fn ask(&self, request: P::Request) -> Result<oneshot::Receiver<P::Output>, AskError>
+    /// When it is longer than [`MAX_REQUEST`](crate::MAX_REQUEST), or the process is far behind. It is not asked then.
+    pub fn ask(&self, ask: A::Ask) -> Result<oneshot::Receiver<A::Reply>, AskError>
     where
-        P::Request: Serialize,
+        A::Ask: Serialize,
     {
-        limit::check(&request)?;
-        let (reply, answer) = oneshot::channel();
-        // If the node has ended, the reply is dropped and the receiver says so.
-        let _ = self.inputs.send(Input::Request { request, reply: Some(reply) });
-        Ok(answer)
+        let bytes = limit::check(&ask)?;
+        self.postbox.ask(ask, bytes)
     }
 
     /// Ends the node after what has been asked before: its records become stable, its sockets close.
     pub fn stop(&self) {
-        let _ = self.inputs.send(Input::Stop); // it may have ended already
+        self.postbox.stop();
+    }
+
+    /// The counters of the node.
+    #[must_use]
+    pub const fn stats(&self) -> &Stats {
+        &self.stats
+    }
+
+    /// How many messages and requests wait for the process.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.postbox.waiting()
     }
 
     /// How many messages were dropped because a queue was full, coming or going.
     #[must_use]
     pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
+        self.stats.counts().dropped
     }
 }
 
-impl<P: Process> Clone for Handle<P> {
+impl<P: Process, A: Answers<P>> Clone for Handle<P, A> {
     fn clone(&self) -> Self {
-        Self { inputs: self.inputs.clone(), dropped: Arc::clone(&self.dropped) }
+        Self { postbox: self.postbox.clone(), stats: self.stats.clone() }
     }
 }
 
@@ -220,7 +230,7 @@ fn said(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or("a panic without words").to_owned()
 }
 
-/// Inputs that wait for the process.
-const INBOX: usize = 1024;
-/// Events that share one sync at most.
-const BATCH: usize = 256;
+/// Bytes of inputs that wait for the process.
+const INBOX: usize = 64 << 20;
+/// Events that share one sync at most, but for what came with the last of them.
+const BATCH: usize = 4096;

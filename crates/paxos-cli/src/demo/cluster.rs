@@ -237,7 +237,7 @@ impl Cluster {
 /// A client of the node at `address`, which may be about to start: that nobody listens is no answer before `deadline`.
 fn connect(address: SocketAddr, cluster: &str, deadline: Instant) -> Result<Asker, ClientError> {
     loop {
-        match Asker::connect(address, cluster, deadline) {
+        match Asker::connect(address, cluster, None, deadline) {
             Err(ClientError::Unreachable(_)) if Instant::now() < deadline => thread::sleep(BETWEEN_ATTEMPTS),
             connected => return connected,
         }

@@ -2,24 +2,23 @@
 //!
 //! The inbox is filled before the loop starts, so a batch is what the limit makes it and no test depends on time.
 
-use std::{cell::RefCell, collections::VecDeque, sync::mpsc, time::Duration};
-
-use paxos_process::{EffectsOf, NodeSet, TimerOp};
-use tokio::sync::oneshot;
+use std::{cell::RefCell, collections::VecDeque, time::Duration};
 
 use super::*;
-use crate::{Answers, Clock, Input};
+use crate::{Clock, Matching, Postbox, mailbox};
+use paxos_process::{EffectsOf, NodeSet};
 
 const ME: NodeId = NodeId(1);
 const PEER: NodeSet = NodeSet::only(NodeId(2));
 
 /// What the puppet is told to do.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 enum Pull {
     Ask(NodeSet, u8),
     Record(u8),
     Vote(NodeSet, u8),
-    Timer(TimerOp<u8>),
+    /// Of a timer: whether it is set, or cancelled.
+    Timer(u8, bool),
     Tell(u8),
 }
 
@@ -50,7 +49,8 @@ impl Process for Puppet {
                         Pull::Ask(to, message) => out.send(to, message),
                         Pull::Record(record) => out.persist(record),
                         Pull::Vote(to, message) => out.send_after_sync(to, message),
-                        Pull::Timer(operation) => out.timers.push(operation),
+                        Pull::Timer(timer, true) => out.set_timer(timer),
+                        Pull::Timer(timer, false) => out.cancel_timer(timer),
                         Pull::Tell(output) => out.emit(output),
                     }
                 }
@@ -109,6 +109,9 @@ impl Outbox<u8> for &Diary {
     }
 }
 
+/// Bytes in the mailbox: enough.
+const ROOM: usize = 1 << 20;
+
 /// One run: the requests of a life, and how it goes.
 struct Life {
     recovered: Vec<u8>,
@@ -124,13 +127,13 @@ impl Life {
     }
 
     fn run(self) -> (Result<(), &'static str>, Vec<String>, Vec<String>) {
-        let (sender, receiver) = mpsc::sync_channel(100);
+        let (sender, inbox) = mailbox(ROOM);
         for request in self.requests {
-            sender.send(Input::Request { request, reply: None }).unwrap();
+            drop(sender.ask(request, 0).unwrap());
         }
-        sender.send(Input::Stop).unwrap();
+        sender.stop();
         let clock = Clock::new(0, Box::new(|_| Duration::ZERO..=Duration::ZERO));
-        let mut local = Local::new(receiver, clock, |_, _| true, self.batch_limit);
+        let mut local = Local::new(inbox, clock, Matching::new(|_, _| true), self.batch_limit);
         let diary = Diary::default();
         let mut disk = TestDisk { diary: &diary, broken: self.broken, room: self.room };
         let mut puppet = Puppet::default();
@@ -213,8 +216,8 @@ fn a_long_log_is_replaced_when_all_of_it_is_stable() {
 
 #[test]
 fn set_timers_go_off_and_cancelled_ones_do_not() {
-    let set = |timer| Pull::Timer(TimerOp::Set(timer));
-    let requests = vec![vec![set(1), set(2), Pull::Timer(TimerOp::Cancel(1)), set(2)], vec![], vec![]];
+    let set = |timer| Pull::Timer(timer, true);
+    let requests = vec![vec![set(1), set(2), Pull::Timer(1, false), set(2)], vec![], vec![]];
     let (_, _, lived) = Life::new(1, requests).run();
     assert_eq!(lived, ["start", "timeout 2"], "a timer that was set twice goes off once");
 }
@@ -222,54 +225,86 @@ fn set_timers_go_off_and_cancelled_ones_do_not() {
 #[test]
 fn a_timer_that_another_one_cancels_does_not_go_off() {
     // Both are due at once; each batch has one event of the inbox at most, so there are batches enough for both.
-    let requests = vec![vec![Pull::Timer(TimerOp::Set(1)), Pull::Timer(TimerOp::Set(2))], vec![], vec![], vec![]];
+    let requests = vec![vec![Pull::Timer(1, true), Pull::Timer(2, true)], vec![], vec![], vec![]];
     for batch_limit in [1, 2] {
         let (_, _, lived) = Life::new(batch_limit, requests.clone()).run();
         assert_eq!(lived, ["start", "timeout 1"]);
     }
 }
 
-#[test]
-fn an_idle_loop_syncs_and_waits_for_its_timer() {
-    // Nothing is in the inbox, so only the idle sync and the timer can have happened before the sender hangs up.
-    let (sender, receiver) = mpsc::sync_channel(1);
-    let request = vec![Pull::Record(1), Pull::Timer(TimerOp::Set(1)), Pull::Tell(5)];
-    let (reply, answer) = oneshot::channel();
-    sender.send(Input::Request { request, reply: Some(reply) }).unwrap();
-    struct HangUp(Option<mpsc::SyncSender<Input<Puppet>>>);
-    impl Observer<Puppet> for HangUp {
-        fn stepping(&mut self, event: &EventOf<Puppet>) {
-            if let Event::Timeout(1) = event {
-                self.0 = None;
-            }
+/// Lets go of the mailbox, which ends the loop, when it has seen what it waits for.
+struct HangUp {
+    postbox: Option<Postbox<Puppet, Matching<Puppet>>>,
+    at_sync: bool,
+}
+
+impl Observer<Puppet> for HangUp {
+    fn stepping(&mut self, event: &EventOf<Puppet>) {
+        if matches!(event, Event::Timeout(1)) {
+            self.postbox = None;
         }
     }
-    let clock = Clock::new(0, Box::new(|_| Duration::from_millis(1)..=Duration::from_millis(2)));
-    let mut local = Local::new(receiver, clock, |_, _| true, 10);
+    fn synced(&mut self) {
+        if self.at_sync {
+            self.postbox = None;
+        }
+    }
+}
+
+/// One request, after which nothing comes but a timer that takes so long; up to that or to the first sync.
+fn idle(request: Vec<Pull>, timer: Duration, at_sync: bool) -> (Vec<String>, Vec<String>, Option<u8>) {
+    let (sender, inbox) = mailbox(ROOM);
+    let answer = sender.ask(request, 0).unwrap();
+    let clock = Clock::new(0, Box::new(move |_| timer..=timer));
+    let mut local = Local::new(inbox, clock, Matching::new(|_, _| true), 10);
     let (diary, mut puppet) = (Diary::default(), Puppet::default());
     let mut disk = TestDisk { diary: &diary, broken: false, room: usize::MAX };
-    drive(ME, &mut puppet, vec![], &mut disk, &mut &diary, &mut local, &mut HangUp(Some(sender))).unwrap();
-    assert_eq!(
-        (diary.take(), puppet.lived),
-        (vec!["append 1".into(), "sync".into()], vec!["start".into(), "timeout 1".into()])
-    );
-    assert_eq!(answer.blocking_recv(), Ok(5));
+    let mut observer = HangUp { postbox: Some(sender), at_sync };
+    drive(ME, &mut puppet, vec![], &mut disk, &mut &diary, &mut local, &mut observer).unwrap();
+    drop(local); // and with it whoever waits
+    (diary.take(), puppet.lived, answer.blocking_recv().ok())
+}
+
+#[test]
+fn an_idle_loop_syncs_when_all_is_quiet() {
+    // It ends at the sync, long before the timer; or, if nothing is synced, at the timer.
+    let request = vec![Pull::Record(1), Pull::Timer(1, true), Pull::Tell(5)];
+    let (diary, lived, answer) = idle(request, Duration::from_secs(20), true);
+    assert_eq!((diary, lived), (vec!["append 1".into(), "sync".into()], vec!["start".to_owned()]));
+    assert_eq!(answer, Some(5));
+}
+
+#[test]
+fn an_idle_loop_waits_for_its_timer() {
+    let (diary, lived, _) = idle(vec![Pull::Timer(1, true)], Duration::from_millis(1), false);
+    assert_eq!((diary, lived), (vec![], vec!["start".into(), "timeout 1".into()]));
+}
+
+#[test]
+fn what_is_told_waits_for_no_disk() {
+    let (sender, inbox) = mailbox(ROOM);
+    let answer = sender.ask(vec![Pull::Tell(5), Pull::Record(1), Pull::Vote(PEER, 1)], 0).unwrap();
+    let clock = Clock::new(0, Box::new(|_| Duration::ZERO..=Duration::ZERO));
+    let mut local = Local::new(inbox, clock, Matching::new(|_, _| true), 10);
+    let (diary, mut puppet) = (Diary::default(), Puppet::default());
+    let mut disk = TestDisk { diary: &diary, broken: true, room: usize::MAX };
+    let failed = drive(ME, &mut puppet, vec![], &mut disk, &mut &diary, &mut local, &mut ());
+    drop(local);
+    assert_eq!((failed, answer.blocking_recv()), (Err("input/output error"), Ok(5)));
 }
 
 #[test]
 fn an_output_answers_the_clients_it_is_for() {
-    let (sender, receiver) = mpsc::sync_channel(10);
+    let (sender, inbox) = mailbox(ROOM);
     let mut answers = VecDeque::new();
     for request in [vec![Pull::Tell(1)], vec![Pull::Tell(2), Pull::Ask(PEER, 1)], vec![]] {
-        let (reply, answer) = oneshot::channel();
-        answers.push_back(answer);
-        sender.send(Input::Request { request, reply: Some(reply) }).unwrap();
+        answers.push_back(sender.ask(request, 0).unwrap());
     }
     drop(sender);
     let clock = Clock::new(0, Box::new(|_| Duration::ZERO..=Duration::ZERO));
     // An odd output is for requests of one pull, an even one for those of two.
-    let answers_what: Answers<Puppet> = |request, output| request.len() % 2 == usize::from(output % 2 == 1);
-    let mut local = Local::new(receiver, clock, answers_what, 10);
+    let answers_what = Matching::<Puppet>::new(|request, output| request.len() % 2 == usize::from(output % 2 == 1));
+    let mut local = Local::new(inbox, clock, answers_what, 10);
     let (diary, mut puppet) = (Diary::default(), Puppet::default());
     let mut disk = TestDisk { diary: &diary, broken: false, room: usize::MAX };
     drive(ME, &mut puppet, vec![], &mut disk, &mut &diary, &mut local, &mut ()).unwrap();

@@ -1,11 +1,20 @@
 //! The reception with a short patience, in front of a process that never answers.
 
-use std::sync::mpsc::{Receiver, sync_channel};
-
 use paxos_process::{EffectsOf, EventOf};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
+use tracing::{
+    Event, Level, Metadata, Subscriber,
+    span::{Attributes, Id, Record},
+};
 
 use super::*;
+use crate::{
+    Inbox, Matching,
+    hello::Calling,
+    mailbox::{Input, Wait, mailbox},
+    told::LINES,
+    wire::{Answer, Outbound},
+};
 
 /// A process that nobody runs: what is asked of it stays in its inbox.
 enum Mute {}
@@ -30,22 +39,36 @@ impl Process for Mute {
     }
 }
 
-fn reception() -> (Arc<Reception<Mute>>, Receiver<Input<Mute>>) {
+type Silent = Matching<Mute>;
+
+/// Far more than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn reception(key: Option<Key>, idle: Duration) -> (Arc<Reception<Mute, Silent>>, Inbox<Mute, Silent>) {
     let own = Identity { node: NodeId(1), cluster: "test".into(), membership: "{n1} 1 of 1".into() };
-    let (inputs, inbox) = sync_channel(10);
-    let mut reception = Reception::new(own, NodeSet::EMPTY, inputs, Arc::default());
-    Arc::get_mut(&mut reception).unwrap().idle = Duration::from_millis(20);
+    let (postbox, inbox) = mailbox(1000);
+    let mut reception = Reception::new(own, key, NodeSet::EMPTY, postbox, Stats::new([]));
+    Arc::get_mut(&mut reception).unwrap().idle = idle;
     (reception, inbox)
 }
 
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_io().enable_time().build().unwrap()
+}
+
+fn inputs(inbox: &Inbox<Mute, Silent>) -> Vec<Input<Mute, Silent>> {
+    let mut inputs = Vec::new();
+    inbox.take(&mut inputs, Wait::Not);
+    inputs
+}
+
 /// What a client that says this after its hello is told, up to the end of the connection, which it leaves to the node.
-async fn told(reception: &Arc<Reception<Mute>>, says: &[u8]) -> String {
+async fn told(reception: &Arc<Reception<Mute, Silent>>, says: &[u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, from) = listener.accept().await.unwrap();
-    let place = Arc::clone(&reception.strangers).acquire_owned().await.unwrap();
-    let serving = tokio::spawn(Arc::clone(reception).receive(stream, from, place));
-    client.write_all(&framed(&Hello::new("test", Who::Client)).unwrap()).await.unwrap();
+    let serving = tokio::spawn(Arc::clone(reception).receive(stream, from));
+    client.write_all(Calling::new("test", None, Who::Client).unwrap().hello()).await.unwrap();
     client.write_all(says).await.unwrap();
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.unwrap();
@@ -56,15 +79,131 @@ async fn told(reception: &Arc<Reception<Mute>>, says: &[u8]) -> String {
 
 #[test]
 fn no_client_keeps_its_place_for_ever() {
-    let runtime = Builder::new_current_thread().enable_io().enable_time().build().unwrap();
-    let (reception, inbox) = reception();
-    runtime.block_on(async {
+    let (reception, inbox) = reception(None, Duration::from_millis(20));
+    runtime().block_on(async {
         let reason = told(&reception, &[]).await;
         assert!(reason.contains("silent for 20ms"), "{reason:?}");
-        let reason = told(&reception, &framed(&7_u8).unwrap()).await;
-        assert!(reason.contains("no answer for 20ms"), "{reason:?}");
+        let mut asks = Outbound::new(Seal::none());
+        asks.push(&(5_u64, 7_u8)).unwrap();
+        let reason = told(&reception, asks.unwritten()).await;
+        assert!(reason.contains("silent for 20ms"), "{reason:?}");
     });
-    let Ok(Input::Request { request: 7, reply: Some(reply) }) = inbox.try_recv() else { panic!("it was not asked") };
-    assert!(reply.is_closed(), "and nobody waits for the answer any more");
-    assert_eq!((reception.clients.available_permits(), reception.strangers.available_permits()), (CLIENTS, STRANGERS));
+    let inputs = inputs(&inbox);
+    let [
+        Input::Connected { .. },
+        Input::Gone { .. },
+        Input::Connected { .. },
+        Input::Asks { asks, .. },
+        Input::Gone { connection: 1 },
+    ] = &inputs[..]
+    else {
+        panic!("{} inputs", inputs.len())
+    };
+    assert_eq!((asks.len(), asks[0].id, asks[0].ask), (1, 5, 7));
+    assert_eq!((reception.clients.available_permits(), reception.strangers.lock().unwrap().len()), (CLIENTS, 0));
+    assert_eq!(reception.stats.counts().clients, 0);
+}
+
+#[test]
+fn a_request_for_which_there_is_no_room_is_refused_and_not_carried_out() {
+    let (reception, inbox) = reception(None, PATIENCE);
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let deadline = Instant::now() + PATIENCE;
+        let client = crate::Connection::<u8, u8>::connect(address, "test", None, deadline).await.unwrap();
+        let _waiting: Vec<_> = (0..100).map(|ask| client.ask(&ask)).collect();
+        while reception.postbox.waiting() < 100 {
+            tokio::task::yield_now().await;
+            assert!(Instant::now() < deadline);
+        }
+        let refused = client.ask(&200).await;
+        assert!(matches!(refused, Err(crate::ClientError::Busy)), "{refused:?}");
+        listening.abort();
+    });
+    let asks = |input: &Input<_, Silent>| if let Input::Asks { asks, .. } = input { asks.len() } else { 0 };
+    assert_eq!(inputs(&inbox).iter().map(asks).sum::<usize>(), 100);
+}
+
+/// Counts the lines that a log would have.
+#[derive(Clone, Default)]
+struct Lines(Arc<AtomicU64>);
+
+impl Subscriber for Lines {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO
+    }
+    fn new_span(&self, _: &Attributes<'_>) -> Id {
+        Id::from_u64(1)
+    }
+    fn record(&self, _: &Id, _: &Record<'_>) {}
+    fn record_follows_from(&self, _: &Id, _: &Id) {}
+    fn event(&self, _: &Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn enter(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {}
+}
+
+#[test]
+fn a_flood_of_strangers_writes_a_few_lines_and_those_who_belong_get_in() {
+    let key = Key::from_bytes([1; 32]);
+    let (reception, inbox) = reception(Some(key.clone()), PATIENCE);
+    let lines = Lines::default();
+    let _logging = tracing::subscriber::set_default(lines.clone());
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let mut silent = Vec::new();
+        for _ in 0..4 * STRANGERS {
+            silent.push(TcpStream::connect(address).await.unwrap());
+            let mut loud = TcpStream::connect(address).await.unwrap();
+            loud.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+            loud.read_to_end(&mut Vec::new()).await.unwrap();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        let client = crate::Connection::<u8, u8>::connect(address, "test", Some(&key), deadline).await;
+        assert_eq!(client.unwrap().node(), NodeId(1));
+        assert!(reception.strangers.lock().unwrap().len() <= STRANGERS);
+        listening.abort();
+    });
+    assert!((1..=u64::from(LINES)).contains(&lines.0.load(Ordering::Relaxed)), "{:?} lines", lines.0);
+    assert!(4 * STRANGERS as u64 <= reception.stats.counts().strangers_refused);
+    assert!(inputs(&inbox).iter().all(|input| matches!(input, Input::Connected { .. } | Input::Gone { .. })));
+}
+
+#[test]
+fn answers_come_back_with_their_ids() {
+    let (reception, inbox) = reception(None, PATIENCE);
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let deadline = Instant::now() + PATIENCE;
+        let client = crate::Connection::<u8, u8>::connect(address, "test", None, deadline).await.unwrap();
+        let (first, second, third) = (client.ask(&1), client.ask(&2), client.ask(&3));
+        let mut sender = None;
+        let mut asked = Vec::new();
+        while asked.len() < 3 {
+            tokio::task::yield_now().await;
+            assert!(Instant::now() < deadline);
+            for input in inputs(&inbox) {
+                match input {
+                    Input::Connected { answers, .. } => sender = Some(answers),
+                    Input::Asks { asks, .. } => asked.extend(asks.into_iter().map(|asked| (asked.ask, asked.id))),
+                    Input::Messages { .. } | Input::Gone { .. } | Input::Ask { .. } | Input::Stop => panic!(),
+                }
+            }
+        }
+        assert_eq!(asked.iter().map(|(ask, _)| *ask).collect::<Vec<_>>(), [1, 2, 3]);
+        let id = |ask: usize| asked[ask - 1].1;
+        let answers = vec![Answer::Reply(id(3), 30), Answer::Busy(id(1)), Answer::Reply(id(2), 20)];
+        let sender = sender.expect("it has connected"); // until the end, as that of a living process
+        sender.send(answers).unwrap();
+        assert!(matches!(first.await, Err(crate::ClientError::Busy)));
+        assert_eq!((second.await.unwrap(), third.await.unwrap()), (20, 30));
+        listening.abort();
+    });
 }
