@@ -43,6 +43,8 @@ pub struct Store<R> {
     identity: Identity,
     /// The log's length after the last checkpoint, in bytes: it cannot be made shorter than about that.
     shortest: u64,
+    /// A log is never compacted below this many bytes.
+    long: u64,
     /// For one encoded record at a time; reused.
     buffer: Vec<u8>,
     records: PhantomData<fn(R) -> R>,
@@ -65,25 +67,40 @@ impl<R: Serialize + DeserializeOwned> Store<R> {
     ///
     /// When the log is in use, is damaged, is another node's, or cannot be read or written.
     pub fn open(directory: impl AsRef<Path>, identity: Identity) -> Result<(Self, Vec<R>), StoreError> {
-        let (wal, recovered) = Wal::open(directory)?;
-        let mut store = Self { wal, identity, shortest: 0, buffer: Vec::new(), records: PhantomData };
-        if recovered.records.is_empty() {
-            store.push(&Entry::<_, R>::Identity(store.identity.clone()))?;
-            store.wal.sync()?;
-        }
-        let mut records = Vec::with_capacity(recovered.records.len());
-        for (position, bytes) in recovered.records.iter().enumerate() {
-            match store.read(position, bytes)? {
-                (0, Entry::Identity(found)) if found == store.identity => {}
-                (0, Entry::Identity(found)) => return Err(store.foreign(found)),
-                (1.., Entry::Record(record)) => records.push(record),
-                (_, Entry::Identity(_) | Entry::Record(_)) => {
-                    return Err(store.unreadable(position, DecodeError::Malformed("it is out of place".into())));
+        let (mut position, mut records, mut found) = (0, Vec::new(), None);
+        // The first entry that is wrong decides, and is told when the log's name is known.
+        let mut wrong = None;
+        let (wal, _) = Wal::open_with(directory, |bytes| {
+            if wrong.is_none() {
+                match (position, decode(bytes)) {
+                    (0, Ok(Entry::Identity(owner))) => found = Some(owner),
+                    (1.., Ok(Entry::<Identity, R>::Record(record))) => records.push(record),
+                    (_, Ok(_)) => wrong = Some((position, DecodeError::Malformed("it is out of place".into()))),
+                    (_, Err(error)) => wrong = Some((position, error)),
                 }
+            }
+            position += 1;
+        })?;
+        let mut store = Self { wal, identity, shortest: 0, long: LONG, buffer: Vec::new(), records: PhantomData };
+        match (found, wrong) {
+            (Some(owner), _) if owner != store.identity => return Err(store.foreign(owner)),
+            (_, Some((position, error))) => return Err(store.unreadable(position, error)),
+            (Some(_), None) => {}
+            (None, None) => {
+                store.push(&Entry::<_, R>::Identity(store.identity.clone()))?;
+                store.wal.sync()?;
             }
         }
         store.shortest = store.wal.len_bytes();
         Ok((store, records))
+    }
+
+    /// From now on the log is long, and worth a checkpoint, past so many bytes: 1 MiB unless it is said. A checkpoint
+    /// costs a write of all that a process must remember, and the process stands still for it.
+    #[must_use]
+    pub const fn long_past(mut self, bytes: u64) -> Self {
+        self.long = bytes;
+        self
     }
 
     /// The log file, for messages.
@@ -96,10 +113,6 @@ impl<R: Serialize + DeserializeOwned> Store<R> {
         self.buffer.clear();
         encode(entry, &mut self.buffer)?;
         Ok(self.wal.append(&self.buffer)?)
-    }
-
-    fn read(&self, position: usize, bytes: &[u8]) -> Result<(usize, Entry<Identity, R>), StoreError> {
-        decode(bytes).map(|entry| (position, entry)).map_err(|error| self.unreadable(position, error))
     }
 
     fn unreadable(&self, position: usize, error: DecodeError) -> StoreError {
@@ -128,18 +141,23 @@ impl<R: Serialize + DeserializeOwned> Disk<R> for Store<R> {
 
     /// Past a bound, and at least twice as long as it need be: each byte is then copied a constant number of times.
     fn is_long(&self) -> bool {
-        self.wal.len_bytes() > LONG.max(2 * self.shortest)
+        self.wal.len_bytes() > self.long.max(2 * self.shortest)
+    }
+
+    fn len_bytes(&self) -> u64 {
+        self.wal.len_bytes()
     }
 
     fn checkpoint(&mut self, records: Vec<R>) -> Result<(), StoreError> {
-        let mut entries = vec![Vec::new()];
-        encode(&Entry::<_, R>::Identity(&self.identity), &mut entries[0])?;
+        // One piece of memory for all of them, and where each ends in it.
+        let (mut bytes, mut ends) = (Vec::new(), vec![0]);
+        encode(&Entry::<_, R>::Identity(&self.identity), &mut bytes)?;
+        ends.push(bytes.len());
         for record in &records {
-            let mut bytes = Vec::new();
             encode(&Entry::<Identity, _>::Record(record), &mut bytes)?;
-            entries.push(bytes);
+            ends.push(bytes.len());
         }
-        self.wal.checkpoint(entries.iter().map(Vec::as_slice))?;
+        self.wal.checkpoint(ends.windows(2).map(|ends| &bytes[ends[0]..ends[1]]))?;
         self.shortest = self.wal.len_bytes();
         Ok(())
     }
@@ -206,7 +224,7 @@ impl From<EncodeError> for StoreError {
     }
 }
 
-/// A log is never compacted below this many bytes.
+/// Bytes past which a log is long, unless its owner says otherwise.
 const LONG: u64 = 1 << 20;
 
 #[cfg(test)]
@@ -250,6 +268,19 @@ mod tests {
             store.append(&record).unwrap();
         }
         assert!(store.is_long(), "more than half of it is history");
+    }
+
+    #[test]
+    fn its_owner_says_when_a_log_is_long() {
+        let directory = tempfile::tempdir().unwrap();
+        let (store, _) = Store::<String>::open(&directory, identity(1)).unwrap();
+        let mut store = store.long_past(2 * LONG);
+        let mut appended = 0;
+        while !store.is_long() {
+            store.append(&"x".repeat(LONG as usize / 4)).unwrap();
+            appended += 1;
+        }
+        assert_eq!((appended, 2 * LONG < store.len_bytes()), (8, true));
     }
 
     #[test]

@@ -24,7 +24,8 @@
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read},
+    io::Read,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
@@ -53,53 +54,73 @@ pub struct TornTail {
     pub bytes: u64,
 }
 
-/// Reads the whole log by the rules above. Returns also the number that the next record takes.
-pub(crate) fn read_back(file: File, path: &Path) -> Result<(Recovered, u64), WalError> {
-    let length = file.metadata().map_err(|error| io_error("read", path, error))?.len();
-    let mut scan = Scan { reader: BufReader::new(file), path, offset: 0, length };
-    let mut sequence = scan.file_header()?;
-    let mut recovered = Recovered::default();
+/// A log as it was read: its bytes, and where the records are in them. A million records are one piece of memory.
+#[derive(Debug)]
+pub(crate) struct ReadBack {
+    bytes: Vec<u8>,
+    records: Vec<Range<usize>>,
+    pub(crate) torn: Option<TornTail>,
+    /// The number that the next record takes.
+    pub(crate) next_sequence: u64,
+}
+
+impl ReadBack {
+    /// Of a log that there has never been.
+    pub(crate) const fn nothing(next_sequence: u64) -> Self {
+        Self { bytes: Vec::new(), records: Vec::new(), torn: None, next_sequence }
+    }
+
+    /// Every record, in the order of the appends.
+    pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.records.iter().map(|record| &self.bytes[record.clone()])
+    }
+}
+
+/// Reads the whole log by the rules above.
+pub(crate) fn read_back(mut file: File, path: &Path) -> Result<ReadBack, WalError> {
+    let refused = |error| io_error("read", path, error);
+    let length = file.metadata().map_err(refused)?.len();
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.read_to_end(&mut bytes).map_err(refused)?;
+    let mut scan = Scan { bytes: &bytes, path, offset: 0 };
+    let mut next_sequence = scan.file_header()?;
+    let (mut records, mut torn) = (Vec::new(), None);
     loop {
-        match scan.record(sequence)? {
+        match scan.record(next_sequence)? {
             Found::Record(record) => {
-                recovered.records.push(record);
-                sequence += 1;
+                records.push(record);
+                next_sequence += 1;
             }
             Found::End => break,
             Found::TornTail => {
-                recovered.torn = Some(TornTail { offset: scan.offset, bytes: scan.remaining() });
+                torn = Some(TornTail { offset: scan.offset as u64, bytes: scan.rest().len() as u64 });
                 break;
             }
         }
     }
-    Ok((recovered, sequence))
+    Ok(ReadBack { bytes, records, torn, next_sequence })
 }
 
 enum Found {
-    Record(Vec<u8>),
+    /// Where its payload is.
+    Record(Range<usize>),
     End,
     TornTail,
 }
 
 struct Scan<'a> {
-    reader: BufReader<File>,
+    bytes: &'a [u8],
     path: &'a Path,
     /// Where the next record begins, if there is one. All before it is good.
-    offset: u64,
-    /// The length of the file, in bytes.
-    length: u64,
+    offset: usize,
 }
 
 impl Scan<'_> {
     fn file_header(&mut self) -> Result<u64, WalError> {
-        let mut header = [0; FILE_HEADER];
-        if self.remaining() < FILE_HEADER as u64 {
-            return Err(self.corrupt(Damage::FileHeader));
-        }
-        self.read(&mut header)?;
-        match format::parse_file_header(&header) {
+        let header = self.bytes.first_chunk().ok_or_else(|| self.corrupt(Damage::FileHeader))?;
+        match format::parse_file_header(header) {
             Ok((format::VERSION, first_sequence)) => {
-                self.offset = FILE_HEADER as u64;
+                self.offset = FILE_HEADER;
                 Ok(first_sequence)
             }
             Ok((found, _)) => Err(WalError::Version { file: PathBuf::from(self.path), found }),
@@ -109,58 +130,36 @@ impl Scan<'_> {
 
     /// What is at `offset`, which moves on behind it if it is a record.
     fn record(&mut self, sequence: u64) -> Result<Found, WalError> {
-        let remaining = self.remaining();
-        if remaining == 0 {
+        let rest = self.rest();
+        if rest.is_empty() {
             return Ok(Found::End);
         }
-        let mut header = [0; RECORD_HEADER];
-        let Some(behind_header) = remaining.checked_sub(RECORD_HEADER as u64) else {
+        let Some((header, behind_header)) = rest.split_first_chunk::<RECORD_HEADER>() else {
             return Ok(Found::TornTail);
         };
-        self.read(&mut header)?;
-        if header == [0; RECORD_HEADER] && self.only_zeros_follow()? {
+        if *header == [0; RECORD_HEADER] && behind_header.iter().all(|byte| *byte == 0) {
             return Ok(Found::TornTail);
         }
-        let header = RecordHeader::parse(&header).ok_or_else(|| self.corrupt(Damage::RecordHeader))?;
+        let header = RecordHeader::parse(header).ok_or_else(|| self.corrupt(Damage::RecordHeader))?;
         if header.sequence != sequence {
             return Err(self.corrupt(Damage::Sequence { expected: sequence, found: header.sequence }));
         }
-        if behind_header < u64::from(header.length) {
+        let Some(payload) = behind_header.get(..header.length as usize) else {
             return Ok(Found::TornTail);
-        }
-        let mut payload = vec![0; header.length as usize];
-        self.read(&mut payload)?;
-        if !header.matches(&payload) {
+        };
+        if !header.matches(payload) {
             return Err(self.corrupt(Damage::Payload));
         }
-        self.offset += (RECORD_HEADER + payload.len()) as u64;
-        Ok(Found::Record(payload))
+        let start = self.offset + RECORD_HEADER;
+        self.offset = start + payload.len();
+        Ok(Found::Record(start..self.offset))
     }
 
-    fn only_zeros_follow(&mut self) -> Result<bool, WalError> {
-        let mut block = [0; 4096];
-        loop {
-            match self.reader.read(&mut block).map_err(|error| self.refused(error))? {
-                0 => return Ok(true),
-                read if block[..read].iter().any(|byte| *byte != 0) => return Ok(false),
-                _ => {}
-            }
-        }
-    }
-
-    fn remaining(&self) -> u64 {
-        self.length - self.offset
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> Result<(), WalError> {
-        self.reader.read_exact(into).map_err(|error| self.refused(error))
-    }
-
-    fn refused(&self, error: io::Error) -> WalError {
-        io_error("read", self.path, error)
+    fn rest(&self) -> &[u8] {
+        &self.bytes[self.offset..]
     }
 
     fn corrupt(&self, damage: Damage) -> WalError {
-        WalError::Corrupt { file: PathBuf::from(self.path), offset: self.offset, damage }
+        WalError::Corrupt { file: PathBuf::from(self.path), offset: self.offset as u64, damage }
     }
 }

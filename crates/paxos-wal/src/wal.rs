@@ -18,11 +18,11 @@ use std::{
 };
 
 use crate::{
-    Recovered, WalError,
+    Recovered, TornTail, WalError,
     directory::Directory,
     error::io_error,
     format::{self, FILE_HEADER},
-    recovery,
+    recovery::{self, ReadBack},
 };
 
 /// A log that is open for writing, and locked: nobody else has it open.
@@ -52,18 +52,31 @@ impl Wal {
     /// [`WalError::Missing`] when the log cannot be trusted; then nothing on the disk was changed.
     /// [`WalError::Io`] when the system refuses; the log is then as it was or completely rewritten.
     pub fn open(dir: impl AsRef<Path>) -> Result<(Self, Recovered), WalError> {
+        let mut records = Vec::new();
+        let (wal, torn) = Self::open_with(dir, |record| records.push(record.to_vec()))?;
+        Ok((wal, Recovered { records, torn }))
+    }
+
+    /// Like [`open`](Self::open), for a log of many records: shows each to `each` in order, when all are stable, and
+    /// keeps none. Returns what was cut off the end, if anything was.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open`](Self::open); then `each` has seen nothing.
+    pub fn open_with(dir: impl AsRef<Path>, each: impl FnMut(&[u8])) -> Result<(Self, Option<TornTail>), WalError> {
         let directory = Directory::lock(dir.as_ref())?;
-        let (recovered, next_sequence) = match directory.open_log()? {
+        let read = match directory.open_log()? {
             Some(file) => recovery::read_back(file, directory.log_path())?,
-            None => (Recovered::default(), FIRST_SEQUENCE),
+            None => ReadBack::nothing(FIRST_SEQUENCE),
         };
-        if let Some(torn) = recovered.torn {
+        if let Some(torn) = read.torn {
             let file = directory.log_path().display();
             tracing::warn!(%file, torn.offset, torn.bytes, "cut off a torn tail, which was never synced");
         }
-        let log = LogFile::replace(&directory, next_sequence, recovered.records.iter().map(Vec::as_slice))?;
+        let log = LogFile::replace(&directory, read.next_sequence, read.records())?;
         directory.mark_as_used()?;
-        Ok((Self { log, group: Vec::new(), poisoned: false, directory }, recovered))
+        read.records().for_each(each);
+        Ok((Self { log, group: Vec::new(), poisoned: false, directory }, read.torn))
     }
 
     /// Adds one record to the next group. It is in memory only: stable after the next [`sync`](Self::sync).
