@@ -38,6 +38,7 @@ mod bytes;
 mod fact;
 mod phase;
 pub mod single;
+mod slots;
 
 pub mod multi;
 
@@ -45,3 +46,4 @@ pub use ballot::{Ballot, Slot, Vote};
 pub use bytes::Bytes;
 pub use fact::{Fact, Memory, Observed};
 pub use phase::Phase;
+pub use slots::Slots;
