@@ -16,7 +16,8 @@
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
 //! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
-//! disk, a log that knows its owner; `stats` counts. `hello` says how a connection begins, `key` and `seal` how both
+//! disk, a log that knows its owner; `stats` counts, and
+//! `metrics` says what. `hello` says how a connection begins, `key` and `seal` how both
 //! ends prove that they belong together, `wire` what goes over it then; `link` is the connections out, `listen` and
 //! `serve` are those that come in, `limit` how much one may ask. [`Node`] is all of it together. On the other side
 //! are [`Client`], which asks one thing at a time, and [`Connection`], which asks thousands.
@@ -90,6 +91,8 @@ mod node;
 
 mod stats;
 
+mod metrics;
+
 mod hello;
 
 mod key;
@@ -122,6 +125,7 @@ pub use key::{Key, KeyError};
 pub use limit::{AskError, MAX_REQUEST};
 pub use local::Local;
 pub use mailbox::{Inbox, Postbox, mailbox};
+pub use metrics::MetricsServer;
 pub use node::{Config, Handle, Node, NodeError};
 pub use stats::{Counts, Measured, PeerCounts, Stats};
 pub use store::{Identity, Store, StoreError};

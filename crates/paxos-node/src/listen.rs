@@ -50,6 +50,8 @@ pub(crate) struct Reception<P: Process, A: Answers<P>> {
     pub(crate) stats: Stats,
     /// How long a client may be silent.
     pub(crate) idle: Duration,
+    /// How long a client may leave unread what waits for it.
+    pub(crate) stalled: Duration,
     /// Who has connected and proved nothing, the one who has waited the longest first. Losing the sender ends it.
     strangers: Mutex<VecDeque<(u64, oneshot::Sender<Infallible>)>>,
     pub(crate) clients: Arc<Semaphore>,
@@ -85,6 +87,7 @@ where
             postbox,
             stats,
             idle: IDLE,
+            stalled: STALLED,
             strangers: Mutex::default(),
             clients: Arc::new(Semaphore::new(CLIENTS)),
             connections: AtomicU64::new(0),
@@ -305,6 +308,8 @@ pub(crate) const CLIENTS: usize = 4096;
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A client may be silent so long. One that only waits says now and then that it is there.
 const IDLE: Duration = Duration::from_secs(300);
+/// A client may leave answers unread so long.
+const STALLED: Duration = Duration::from_secs(30);
 /// To hear a refusal.
 const PARTING: Duration = Duration::from_secs(1);
 /// Before trying again what has just failed for want of room.

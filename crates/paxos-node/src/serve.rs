@@ -47,7 +47,7 @@ where
             unanswered: 0,
             asks: Vec::new(),
         };
-        let ended = serving.run(answers, self.idle).await;
+        let ended = serving.run(answers, self.idle, self.stalled).await;
         self.postbox.put_always(Input::Gone { connection });
         self.stats.client_left();
         if let Err(ReadError::Wrong(reason)) = &ended {
@@ -74,9 +74,10 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
         &mut self,
         mut answers: mpsc::UnboundedReceiver<Vec<Answer<A::Reply>>>,
         idle: Duration,
+        stalled: Duration,
     ) -> Result<(), ReadError> {
         let (mut heard, mut progress) = (Instant::now(), Instant::now());
-        let mut look = interval((idle / 4).min(LOOK));
+        let mut look = interval((idle.min(stalled) / 4).min(LOOK));
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.hear()?; // it may have asked together with its hello
         loop {
@@ -109,8 +110,8 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
                     if idle < heard.elapsed() {
                         return Err(ReadError::Wrong(format!("a client was silent for {idle:?}")));
                     }
-                    if writing && STALLED < progress.elapsed() {
-                        return Err(ReadError::Wrong(format!("a client has read nothing for {STALLED:?}")));
+                    if writing && stalled < progress.elapsed() {
+                        return Err(ReadError::Wrong(format!("a client has read nothing for {stalled:?}")));
                     }
                 }
             }
@@ -182,7 +183,5 @@ pub(crate) const UNANSWERED: usize = 8192;
 /// Bytes of answers that a client has not read; then its requests are refused, and at the second number it is left.
 const UNREAD: usize = 4 << 20;
 const TOO_MUCH: usize = 64 << 20;
-/// A client that reads nothing of what waits for it so long is left.
-const STALLED: Duration = Duration::from_secs(30);
 /// How often to look whether a client is still there.
 const LOOK: Duration = Duration::from_secs(1);

@@ -56,6 +56,9 @@
 //!   file tells this from damage to a synced record, so such a log stays shut as well. Nothing was lost then, but an
 //!   operator must look: the price of never guessing.
 //! - A disk that says "synced" and did not sync cannot be helped from here.
+//! - It does not reserve room ahead of what is written. On ext4 that would save a third to a half of a sync's time (a
+//!   group of 64 KiB: 0.11 ms instead of 0.21). But the length of the file is what tells a group that was cut off from
+//!   one that was damaged; with zeros behind every group, an ordinary power cut would look like damage.
 //! - It is one file, read whole at open. Keep it short with [`Wal::checkpoint`].
 
 mod wal;

@@ -126,6 +126,35 @@ fn a_request_for_which_there_is_no_room_is_refused_and_not_carried_out() {
     assert_eq!(inputs(&inbox).iter().map(asks).sum::<usize>(), 100);
 }
 
+#[test]
+fn a_client_that_does_not_read_is_left() {
+    // By the clock, and by what waits for it.
+    for (stalled, length) in [(Duration::from_millis(20), 1 << 20), (PATIENCE, 16 << 20)] {
+        let (mut reception, inbox) = reception(None, PATIENCE);
+        Arc::get_mut(&mut reception).unwrap().stalled = stalled;
+        runtime().block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, from) = listener.accept().await.unwrap();
+            let serving = tokio::spawn(Arc::clone(&reception).receive(stream, from));
+            client.write_all(Calling::new("test", None, Who::Client).unwrap().hello()).await.unwrap();
+            let deadline = Instant::now() + PATIENCE;
+            let answers = loop {
+                tokio::task::yield_now().await;
+                assert!(Instant::now() < deadline);
+                if let Some(Input::Connected { answers, .. }) = inputs(&inbox).pop() {
+                    break answers;
+                }
+            };
+            // More than the buffers of the system take; answers that nobody asked for are as good as any.
+            let parcel = |_| answers.send((0..length / 14).map(|id| Answer::Reply(id, 0)).collect());
+            assert!((0..16).all(|parcel_number| parcel(parcel_number).is_ok()));
+            timeout(PATIENCE, serving).await.expect("it is left").unwrap();
+        });
+        assert_eq!(reception.clients.available_permits(), CLIENTS);
+    }
+}
+
 /// Counts the lines that a log would have.
 #[derive(Clone, Default)]
 struct Lines(Arc<AtomicU64>);
