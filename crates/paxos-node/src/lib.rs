@@ -6,21 +6,20 @@
 //! ```text
 //! loop { for event in batch { process.step(event, &mut out) }
 //!        net.send(out.sends)                      // asks overlap the disk write
+//!        local.outputs(out.outputs)               // and so does what the application is told
 //!        disk.append(out.records)
 //!        if votes are waiting { disk.sync()? }    // one sync for all of them
 //!        net.send(out.sends_after_sync)
-//!        local.timers(out.timers); local.outputs(out.outputs); batch = local.next_batch() }
+//!        local.timers(out.timers); batch = local.next_batch() }
 //! ```
-//!
-//! (Outputs are told where asks are sent: they wait for no disk either.)
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
 //! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
-//! disk, a log that knows its owner; `stats` counts, and
-//! `metrics` says what. `hello` says how a connection begins, `key` and `seal` how both
-//! ends prove that they belong together, `wire` what goes over it then; `link` is the connections out, `listen` and
-//! `serve` are those that come in, `limit` how much one may ask. [`Node`] is all of it together. On the other side
-//! are [`Client`], which asks one thing at a time, and [`Connection`], which asks thousands.
+//! disk, a log that knows its owner; `stats` counts, and `metrics` says what. `hello` is how a connection begins, `key`
+//! and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
+//! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask.
+//! [`Node`] is all of it together. On the other side are [`Client`], which asks one thing at a time, and
+//! [`Connection`], which asks thousands.
 //!
 //! A cluster of one, which is all it takes to be durable:
 //!

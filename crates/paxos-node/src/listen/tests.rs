@@ -127,6 +127,33 @@ fn a_request_for_which_there_is_no_room_is_refused_and_not_carried_out() {
 }
 
 #[test]
+fn a_connection_is_closed_with_its_last_handle() {
+    let (reception, inbox) = reception(None, PATIENCE);
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let deadline = Instant::now() + PATIENCE;
+        let client = crate::Connection::<u8, u8>::connect(address, "test", None, deadline).await.unwrap();
+        let another = client.clone();
+        drop(client);
+        let answer = another.ask(&1);
+        while reception.postbox.waiting() == 0 {
+            tokio::task::yield_now().await;
+            assert!(Instant::now() < deadline);
+        }
+        drop(another);
+        assert!(answer.await.unwrap_err().is_unknown(), "it was asked, and nobody hears the answer");
+        while reception.clients.available_permits() < CLIENTS {
+            tokio::task::yield_now().await;
+            assert!(Instant::now() < deadline);
+        }
+        listening.abort();
+    });
+    let [Input::Connected { .. }, Input::Asks { .. }, Input::Gone { .. }] = &inputs(&inbox)[..] else { panic!() };
+}
+
+#[test]
 fn a_client_that_does_not_read_is_left() {
     // By the clock, and by what waits for it.
     for (stalled, length) in [(Duration::from_millis(20), 1 << 20), (10 * PATIENCE, 16 << 20)] {
