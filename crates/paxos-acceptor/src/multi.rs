@@ -5,13 +5,17 @@
 //! chosen needs no vote any more and is forgotten ([`forget_below`](Acceptor::forget_below)). And an acceptor can
 //! have *lost* its memory: then it is mute until it is safe again ([`recall`](Acceptor::recall)).
 
-use alloc::{collections::BTreeMap, vec::Vec};
+mod pages;
+
+use alloc::vec::Vec;
 
 use paxos_messages::{
-    Ballot, Memory, Phase, Slot, Vote,
-    multi::{Effects, Entry, Event, Message, Output, Record, Request, Timer, Until},
+    Ballot, Memory, Phase, Slot, Slots, Vote,
+    multi::{Effects, Entry, Event, Message, Output, Record, Request, Timer},
 };
 use paxos_process::{NodeId, NodeSet, Process, Value};
+
+pub use self::pages::PAGE;
 
 // ANCHOR: acceptor
 /// What an acceptor of a log remembers.
@@ -25,7 +29,7 @@ pub struct Acceptor<V> {
     /// All slots below are known to be chosen, and their votes forgotten.
     from: Slot,
     /// The highest vote in each slot from there on.
-    votes: BTreeMap<Slot, Vote<Entry<V>>>,
+    votes: Slots<Vote<Entry<V>>>,
     /// It has lost its memory: whatever it says could break a promise, so it says nothing.
     mute: bool,
 }
@@ -35,14 +39,14 @@ impl<V: Value> Acceptor<V> {
     /// An acceptor that has promised nothing and voted for nothing. After a restart, replay its records first.
     #[must_use]
     pub const fn new() -> Self {
-        Self { promised: None, voted: None, from: Slot(0), votes: BTreeMap::new(), mute: false }
+        Self { promised: None, voted: None, from: Slot(0), votes: Slots::new(), mute: false }
     }
 
     /// An acceptor that does not know what it has promised: it says nothing until it is told by
     /// [`recall`](Self::recall).
     #[must_use]
     pub const fn without_memory() -> Self {
-        Self { promised: None, voted: None, from: Slot(0), votes: BTreeMap::new(), mute: true }
+        Self { promised: None, voted: None, from: Slot(0), votes: Slots::new(), mute: true }
     }
 
     /// The highest ballot it has promised, by a promise or by a vote.
@@ -54,7 +58,7 @@ impl<V: Value> Acceptor<V> {
     /// Its vote of the highest ballot in a slot, unless that slot is known to be chosen.
     #[must_use]
     pub fn accepted(&self, slot: Slot) -> Option<&Vote<Entry<V>>> {
-        self.votes.get(&slot)
+        self.votes.get(slot)
     }
 
     /// Whether it has lost its memory and says nothing.
@@ -63,16 +67,10 @@ impl<V: Value> Acceptor<V> {
         self.mute
     }
 
-    /// The first slot above all that it has voted in or knows to be chosen.
-    #[must_use]
-    pub fn end(&self) -> Slot {
-        self.votes.last_key_value().map_or(self.from, |(slot, _)| slot.next())
-    }
-
     /// The same as a judge reads it.
     #[must_use]
     pub fn memory(&self) -> Memory<Entry<V>> {
-        let votes = self.votes.iter().map(|(slot, vote)| (*slot, vote.clone())).collect();
+        let votes = self.votes.iter().map(|(slot, vote)| (slot, vote.clone())).collect();
         Memory { promised: self.promised, from: self.from, votes }
     }
 
@@ -80,9 +78,7 @@ impl<V: Value> Acceptor<V> {
     /// so, which says more than a vote.
     pub fn forget_below(&mut self, slot: Slot) {
         self.from = self.from.max(slot);
-        while self.votes.first_key_value().is_some_and(|(voted, _)| *voted < self.from) {
-            self.votes.pop_first();
-        }
+        self.votes.forget_below(self.from);
     }
 
     // ANCHOR: recall
@@ -111,58 +107,41 @@ impl<V: Value> Acceptor<V> {
             self.promised = Some(ballot);
             out.persist(Record::Promised(ballot));
         }
-        self.report(NodeSet::only(from), ballot, first, out);
-    }
-
-    /// The pages: one for each vote, and one in front for the slots before the first of them.
-    fn report(&self, to: NodeSet, ballot: Ballot, first: Slot, out: &mut Effects<V>) {
-        let mut page = |from, until, accepted| {
-            let chosen = self.from;
-            out.send_after_sync(to, Message::Promise { ballot, from, until, chosen, accepted });
-        };
-        let (mut from, mut accepted) = (first, None);
-        for (told, (&slot, vote)) in self.votes.range(first..).enumerate() {
-            if told == PAGE {
-                return page(from, Until::Ask(slot), accepted);
-            }
-            if first < slot {
-                page(from, Until::Next(slot), accepted);
-            }
-            (from, accepted) = (slot, Some(vote.clone()));
-        }
-        page(from, Until::End, accepted);
+        // Also the repeated promise waits for the disk: the record of the first one may still be unsynced.
+        pages::send(&self.votes, self.from, (NodeSet::only(from), ballot, first), out);
     }
     // ANCHOR_END: prepare
 
     // ANCHOR: accept
-    /// Phase 2b, in one slot.
-    fn accept(&mut self, from: NodeId, slot: Slot, vote: Vote<Entry<V>>, out: &mut Effects<V>) {
-        if let Some(promised) = self.promised.filter(|promised| vote.ballot < *promised) {
-            return refuse(from, vote.ballot, promised, Phase::Decide, out);
+    /// Phase 2b, in one slot. Whether this acceptor has voted for just that, now or before.
+    pub fn accept(&mut self, from: NodeId, slot: Slot, ballot: Ballot, value: &Entry<V>, out: &mut Effects<V>) -> bool {
+        if self.mute || slot < self.from {
+            return false; // it may say nothing; or the slot is chosen, and whoever asks will be told
         }
-        if slot < self.from {
-            return; // chosen: whoever asks will be told
+        if let Some(promised) = self.promised.filter(|promised| ballot < *promised) {
+            refuse(from, ballot, promised, Phase::Decide, out);
+            return false;
         }
-        let ballot = vote.ballot;
-        match self.votes.get(&slot) {
+        match self.votes.get(slot) {
             // Asked twice: the vote stands and is told again.
-            Some(cast) if *cast == vote => {}
+            Some(cast) if cast.ballot == ballot && cast.value == *value => {}
             // A ballot has one value for a slot. Who asks for a second one is no proposer of ours.
-            Some(cast) if cast.ballot == ballot => return,
+            Some(cast) if cast.ballot == ballot => return false,
             Some(_) | None => {
                 // Voting in one slot promises the ballot in all of them.
                 (self.promised, self.voted) = (Some(ballot), Some(ballot));
-                out.persist(Record::Accepted(slot, vote.clone()));
-                self.votes.insert(slot, vote);
+                out.persist(Record::Accepted(slot, Vote { ballot, value: value.clone() }));
+                self.votes.insert(slot, Vote { ballot, value: value.clone() });
             }
         }
         out.send_after_sync(NodeSet::only(from), Message::Accepted { ballot, slot });
+        true
     }
     // ANCHOR_END: accept
 
     fn check_invariants(&self) {
         debug_assert!(self.voted <= self.promised, "PromisesOnlyGrow: voted above the promise in {self:?}");
-        debug_assert!(self.votes.keys().all(|slot| self.from <= *slot), "a vote below {}", self.from);
+        debug_assert!(self.votes.first().is_none_or(|(slot, _)| self.from <= slot), "a vote below {}", self.from);
     }
 }
 
@@ -181,9 +160,9 @@ impl<V: Value> Process for Acceptor<V> {
     fn step(&mut self, event: Event<V>, out: &mut Effects<V>) {
         if let Event::Receive { from, message } = event {
             match message {
-                Message::Prepare { .. } | Message::Accept { .. } if self.mute => {}
+                Message::Prepare { .. } if self.mute => {}
                 Message::Prepare { ballot, from: first } => self.prepare(from, ballot, first, out),
-                Message::Accept { ballot, slot, value, .. } => self.accept(from, slot, Vote { ballot, value }, out),
+                Message::Accept { ballot, slot, value, .. } => _ = self.accept(from, slot, ballot, &value, out),
                 Message::Probe { .. }
                 | Message::Willing { .. }
                 | Message::Campaign
@@ -232,9 +211,9 @@ impl<V: Value> Process for Acceptor<V> {
     /// The votes in the order of their ballots, and the promise where it is higher.
     fn checkpoint(&self) -> Vec<Record<V>> {
         let mut votes: Vec<_> = self.votes.iter().collect();
-        votes.sort_by_key(|(slot, vote)| (vote.ballot, **slot));
+        votes.sort_by_key(|(slot, vote)| (vote.ballot, *slot));
         let voted = votes.last().map(|(_, vote)| vote.ballot);
-        let votes = votes.into_iter().map(|(slot, vote)| Record::Accepted(*slot, vote.clone()));
+        let votes = votes.into_iter().map(|(slot, vote)| Record::Accepted(slot, vote.clone()));
         votes.chain(self.promised.filter(|_| voted < self.promised).map(Record::Promised)).collect()
     }
 }
@@ -244,9 +223,6 @@ impl<V: Value> Default for Acceptor<V> {
         Self::new()
     }
 }
-
-/// The most votes that one answer to a `Prepare` reports, each in a page of its own.
-pub const PAGE: usize = 64;
 
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,6 @@
 //! How a node comes to lead, what it does then besides proposing, and how it stops.
 
+use paxos_learner::multi::Learner;
 use paxos_messages::{
     Ballot, Phase, Slot,
     multi::{Effects, Event, Message, Output, Record, Timer},
@@ -58,9 +59,9 @@ impl<V: Value> Replica<V> {
     }
 
     /// The learner takes a step, and everybody on this node who wants to know hears how far it has come.
-    pub(crate) fn learn(&mut self, event: Event<V>, out: &mut Effects<V>) {
+    pub(crate) fn learn(&mut self, out: &mut Effects<V>, step: impl FnOnce(&mut Learner<V>, &mut Effects<V>)) {
         let before = self.learner.learned();
-        self.learner.step(event, out);
+        step(&mut self.learner, out);
         if before < self.learner.learned() {
             self.learned(out);
         }
@@ -139,7 +140,7 @@ impl<V: Value> Replica<V> {
         if self.detector.heard(from, out) {
             out.emit(Output::Follows { leader: Some(from) });
         }
-        self.learn(event, out);
+        self.learn(out, |learner, out| learner.step(event, out));
         self.learner.fetch_again(NodeSet::only(from), out);
         if self.recall.is_none() {
             let learned = self.learner.learned();

@@ -109,15 +109,19 @@ impl<V: Value> Replica<V> {
         match message {
             Message::Prepare { .. } => self.acceptor.step(event(message), out),
             Message::Promise { .. } => self.promised(event(message), out),
-            Message::Accept { ballot, slot, .. } => {
-                self.acceptor.step(event(message.clone()), out);
+            Message::Accept { ballot, slot, value, chosen } => {
                 // The learner hears of what this node's acceptor has voted for: what it learns from that is in the
                 // acceptor's records, and comes back after a crash.
-                if self.acceptor.accepted(slot).is_some_and(|vote| vote.ballot == ballot) {
-                    self.learn(event(message), out);
+                if self.acceptor.accept(from, slot, ballot, &value, out) {
+                    self.learn(out, |learner, out| learner.proposal(slot, ballot, value, chosen, out));
                 }
             }
-            Message::Accepted { .. } | Message::Learn { .. } | Message::Snapshot(_) => self.learn(event(message), out),
+            Message::Accepted { ballot, slot } => {
+                self.learn(out, |learner, out| learner.vote(from, slot, ballot, out));
+            }
+            Message::Learn { .. } | Message::Snapshot(_) => {
+                self.learn(out, |learner, out| learner.step(event(message), out));
+            }
             Message::Fetch { .. } => self.learner.step(event(message), out),
             Message::Refused { .. } => {
                 self.proposer.step(event(message), out);

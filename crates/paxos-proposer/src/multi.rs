@@ -4,11 +4,13 @@
 //! three things. Promises come in pages, and an acceptor has promised when its pages leave no gap (`election.rs`). Once
 //! elected, the proposer *stays* elected: first it proposes again whatever may have been chosen, and a no-op where
 //! nothing was, and only then what it is asked for, without asking for promises again (*Paxos Made Simple*, §3). And it
-//! has many proposals under way at a time, as many as its window allows.
+//! has many proposals under way at a time, as many as its window allows (`lead.rs`).
 
 mod election;
 
-use alloc::{collections::BTreeMap, vec::Vec};
+mod lead;
+
+use alloc::vec::Vec;
 
 use paxos_messages::{
     Ballot, Slot,
@@ -17,7 +19,10 @@ use paxos_messages::{
 use paxos_process::{NodeId, NodeSet, Process, Value};
 use paxos_quorums::Quorums;
 
-use self::election::Election;
+use self::{
+    election::Election,
+    lead::{Lead, Terms},
+};
 
 /// A proposer: how far its current ballot has come, and which ballots are used up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -46,25 +51,6 @@ enum Stage<V> {
     Electing(Election<V>),
     /// Phase 2, for as long as nobody outbids it.
     Leading(Lead<V>),
-}
-
-/// What an elected proposer has to do, and has under way.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-struct Lead<V> {
-    elected_by: NodeSet,
-    /// All slots below are chosen: one of those who elected it knows them.
-    chosen: Slot,
-    /// What may have been chosen in lower ballots, and is not proposed again yet.
-    recovered: BTreeMap<Slot, Entry<V>>,
-    /// The first slot after those.
-    serves_from: Slot,
-    /// The next slot to propose in.
-    next: Slot,
-    /// Proposed, and not known here to be chosen.
-    proposed: BTreeMap<Slot, Entry<V>>,
-    /// What was proposed below this slot has been under way since before the last heartbeat.
-    stale: Slot,
 }
 
 impl<V: Value> Proposer<V> {
@@ -104,7 +90,7 @@ impl<V: Value> Proposer<V> {
         match &self.stage {
             Stage::Idle => NodeSet::EMPTY,
             Stage::Electing(election) => election.complete(),
-            Stage::Leading(lead) => lead.elected_by,
+            Stage::Leading(lead) => lead.elected_by(),
         }
     }
 
@@ -112,13 +98,13 @@ impl<V: Value> Proposer<V> {
     /// been chosen in lower ballots is below.
     #[must_use]
     pub const fn serves_from(&self) -> Option<Slot> {
-        if let Stage::Leading(lead) = &self.stage { Some(lead.serves_from) } else { None }
+        if let Stage::Leading(lead) = &self.stage { Some(lead.serves_from()) } else { None }
     }
 
     /// All slots below are chosen, as far as those know who elected it.
     #[must_use]
     pub const fn known_chosen(&self) -> Slot {
-        if let Stage::Leading(lead) = &self.stage { lead.chosen } else { self.chosen }
+        if let Stage::Leading(lead) = &self.stage { lead.known_chosen() } else { self.chosen }
     }
 
     // ANCHOR: open
@@ -148,12 +134,9 @@ impl<V: Value> Proposer<V> {
     /// All slots below `slot` are known here to be chosen: there is room in the window.
     pub fn learned(&mut self, slot: Slot, out: &mut Effects<V>) {
         self.chosen = slot;
-        if let Stage::Leading(lead) = &mut self.stage {
-            while lead.proposed.first_key_value().is_some_and(|(proposed, _)| *proposed < slot) {
-                lead.proposed.pop_first();
-            }
-            lead.next = lead.next.max(slot);
-            self.propose_recovered(out);
+        if let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) {
+            lead.learned(slot);
+            lead.recover(&Terms { ballot, chosen: slot, window: self.window, to: self.quorums.members() }, out);
         }
     }
 
@@ -168,69 +151,33 @@ impl<V: Value> Proposer<V> {
         }
         let elected_by = election.complete();
         if self.quorums.is_phase1(elected_by) && election.needed().is_subset(elected_by) {
-            let (recovered, next) = election.outcome(elected_by);
-            let (chosen, proposed, stale) = (next, BTreeMap::new(), Slot(0));
-            let serves_from = recovered.last_key_value().map_or(next, |(slot, _)| slot.next());
-            self.stage = Stage::Leading(Lead { elected_by, chosen, recovered, serves_from, next, proposed, stale });
-            self.propose_recovered(out);
+            let (recovered, chosen) = election.outcome(elected_by);
+            self.stage = Stage::Leading(Lead::new(elected_by, recovered, chosen));
+            self.learned(self.chosen, out);
         }
     }
     // ANCHOR_END: elected
 
-    // ANCHOR: recovered
-    /// Proposes again what may have been chosen, as far as the window allows. There is no gap in it: where nobody has
-    /// reported a vote stands a no-op.
-    fn propose_recovered(&mut self, out: &mut Effects<V>) {
-        while let Stage::Leading(lead) = &mut self.stage
-            && lead.next.0 < self.chosen.0.saturating_add(self.window)
-            && let Some((slot, value)) = lead.recovered.pop_first()
-        {
-            if self.chosen <= slot {
-                assert!(lead.next <= slot, "a slot is proposed in once");
-                lead.next = slot;
-                self.propose(value, out);
-            }
-        }
-    }
-    // ANCHOR_END: recovered
-
-    // ANCHOR: propose
-    /// Phase 2a, in the next slot.
-    fn propose(&mut self, value: Entry<V>, out: &mut Effects<V>) {
-        if let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) {
-            let slot = lead.next;
-            lead.next = slot.next();
-            lead.proposed.insert(slot, value.clone());
-            out.send(self.quorums.members(), Message::Accept { ballot, slot, value, chosen: self.chosen });
-        }
-    }
-
     /// A command takes the next slot, after everything recovered, while the window has room.
     fn request(&mut self, value: V, out: &mut Effects<V>) {
-        let Stage::Leading(lead) = &self.stage else {
+        let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) else {
             return out.emit(Output::Refused { value, why: Refusal::NotLeader(None) });
         };
-        let recovered = lead.recovered.is_empty() && lead.serves_from <= self.chosen;
-        if recovered && lead.next.0 < self.chosen.0.saturating_add(self.window) {
-            self.propose(Entry::Command(value), out);
+        let terms = Terms { ballot, chosen: self.chosen, window: self.window, to: self.quorums.members() };
+        if lead.serves(&terms) {
+            lead.propose(Entry::Command(value), &terms, out);
         } else {
             out.emit(Output::Refused { value, why: Refusal::Busy });
         }
     }
-    // ANCHOR_END: propose
 
-    // ANCHOR: again
-    /// The network loses things: what has been under way since before the last heartbeat is said again.
+    /// The network loses things: what has been under way for long is said again.
     fn again(&mut self, out: &mut Effects<V>) {
         if let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) {
-            for (slot, value) in lead.proposed.range(..lead.stale).take(AGAIN) {
-                let (slot, value, chosen) = (*slot, value.clone(), self.chosen);
-                out.send(self.quorums.members(), Message::Accept { ballot, slot, value, chosen });
-            }
-            lead.stale = lead.next;
+            let terms = Terms { ballot, chosen: self.chosen, window: self.window, to: self.quorums.members() };
+            lead.again(&terms, out);
         }
     }
-    // ANCHOR_END: again
 
     /// Somebody is higher. An election goes on all the same: a quorum of others may still answer it. A leader stops,
     /// because whoever is higher has asked the others too, and will be the next.
@@ -290,9 +237,6 @@ impl<V: Value> Process for Proposer<V> {
         self.opened.map(Record::Round).into_iter().collect()
     }
 }
-
-/// The most proposals that are said again at one heartbeat.
-const AGAIN: usize = 16;
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,117 @@
+//! What has been heard of the slots that are not learned: what was proposed there, who has voted for it, and how far
+//! the leader says that all is chosen.
+
+use paxos_messages::{Ballot, Slot, Slots, multi::Entry};
+use paxos_process::{NodeId, NodeSet, Value};
+use paxos_quorums::Quorums;
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub(super) struct Hearing<V> {
+    slots: Slots<Heard<V>>,
+    /// The mark of the highest ballot: its leader says that all slots below are chosen.
+    mark: Option<(Ballot, Slot)>,
+}
+
+/// What is known of one slot.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+struct Heard<V> {
+    /// The highest ballot heard of in this slot.
+    ballot: Ballot,
+    /// Its value, once the proposal has been heard.
+    value: Option<Entry<V>>,
+    /// Who has voted in it.
+    voters: NodeSet,
+    /// Whether it is chosen.
+    chosen: bool,
+}
+
+impl<V: Value> Heard<V> {
+    const fn of(ballot: Ballot) -> Self {
+        Self { ballot, value: None, voters: NodeSet::EMPTY, chosen: false }
+    }
+
+    fn count(&mut self, quorums: &Quorums) {
+        self.chosen |= self.value.is_some() && quorums.is_phase2(self.voters);
+    }
+}
+
+impl<V: Value> Hearing<V> {
+    pub(super) const fn new() -> Self {
+        Self { slots: Slots::new(), mark: None }
+    }
+
+    // ANCHOR: mark
+    /// The leader of `ballot` says that all slots below `upto` are chosen. Every proposal of its ballot or a higher
+    /// one is for the chosen value (P2b of the paper); one of a lower ballot need not be.
+    pub(super) fn mark(&mut self, ballot: Ballot, upto: Slot) {
+        let seen = match self.mark {
+            Some((leader, upto)) if leader == ballot => upto,
+            Some((leader, _)) if ballot < leader => return, // the leader of a higher ballot says it better
+            Some(_) | None => Slot(0),
+        };
+        if seen < upto {
+            self.mark = Some((ballot, upto));
+            for (_, heard) in self.slots.range_mut(seen..upto) {
+                heard.chosen |= ballot <= heard.ballot && heard.value.is_some();
+            }
+        }
+    }
+    // ANCHOR_END: mark
+
+    /// This was proposed in a slot and ballot.
+    pub(super) fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, quorums: &Quorums) {
+        let marked = self.mark.is_some_and(|(leader, upto)| slot < upto && leader <= ballot);
+        let heard = self.heard(slot, ballot);
+        if !heard.chosen && heard.ballot == ballot {
+            heard.value = Some(value);
+            heard.chosen = marked;
+            heard.count(quorums);
+        }
+    }
+
+    // ANCHOR: vote
+    /// A vote counts in its slot and ballot, and the value is the one proposed there.
+    pub(super) fn vote(&mut self, from: NodeId, slot: Slot, ballot: Ballot, quorums: &Quorums) {
+        let heard = self.heard(slot, ballot);
+        if heard.ballot == ballot {
+            heard.voters.insert(from);
+            heard.count(quorums);
+        }
+    }
+    // ANCHOR_END: vote
+
+    /// Somebody who has learned it says so. False when it is known already.
+    pub(super) fn told(&mut self, slot: Slot, value: Entry<V>) -> bool {
+        let heard = self.heard(slot, NOBODY);
+        let news = !heard.chosen;
+        if news {
+            (heard.value, heard.chosen) = (Some(value), true);
+        }
+        news
+    }
+
+    /// What has been heard of a slot: of this ballot, unless of a higher one.
+    fn heard(&mut self, slot: Slot, ballot: Ballot) -> &mut Heard<V> {
+        let heard = self.slots.get_or_insert_with(slot, || Heard::of(ballot));
+        if heard.ballot < ballot && !heard.chosen {
+            *heard = Heard::of(ballot);
+        }
+        heard
+    }
+
+    /// What is chosen in `slot`, which is the lowest that is not learned. It is learned then, and kept here no longer.
+    pub(super) fn take(&mut self, slot: Slot) -> Option<Entry<V>> {
+        self.slots.first().filter(|(first, heard)| *first == slot && heard.chosen)?;
+        self.slots.pop_first().and_then(|(_, heard)| heard.value)
+    }
+
+    /// All slots below are learned by other means.
+    pub(super) fn forget_below(&mut self, slot: Slot) {
+        self.slots.forget_below(slot);
+    }
+}
+
+/// Below every ballot of a proposer: what is told is chosen whatever the ballot was.
+const NOBODY: Ballot = Ballot { round: 0, node: NodeId(0) };
