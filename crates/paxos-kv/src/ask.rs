@@ -130,6 +130,25 @@ pub enum Output {
     },
 }
 
+impl Request {
+    /// What comes of it when the client with this token asks.
+    #[must_use]
+    pub const fn client(token: u64, ask: Ask) -> Self {
+        Self::Client { token, ask }
+    }
+}
+
+impl Output {
+    /// Whom it answers, and what, if it is an answer.
+    #[must_use]
+    pub fn answer(self) -> Option<(u64, Reply)> {
+        match self {
+            Self::Answer { token, reply } => Some((token, reply)),
+            Self::Applied { .. } | Self::Restored { .. } | Self::Leads { .. } | Self::Follows { .. } => None,
+        }
+    }
+}
+
 impl fmt::Display for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -2,6 +2,8 @@
 #![no_std]
 
 extern crate alloc;
+#[cfg(feature = "client")]
+extern crate std;
 
 mod command;
 
@@ -22,6 +24,9 @@ mod queue;
 mod reads;
 
 mod observed;
+
+#[cfg(feature = "client")]
+pub mod client;
 
 mod hash;
 mod wire;

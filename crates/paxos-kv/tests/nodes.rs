@@ -1,0 +1,271 @@
+//! The store on real nodes, asked through the client: what clients saw while nodes stopped and came back is judged.
+
+use std::{
+    collections::BTreeMap,
+    future::Future,
+    net::{SocketAddr, TcpListener},
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use paxos_judge::{Action, Before, Call, End, Verdict, judge};
+use paxos_kv::{
+    Ask, Batch, MAX_KEY, Options, Output, Query, Reply, Request, Service,
+    client::{Client, Config, Error},
+};
+use paxos_messages::{
+    Bytes,
+    multi::{Record, Timer},
+};
+use paxos_multi::Replica;
+use paxos_node::{Carried, Config as NodeConfig, Identity, Key, Node, Store};
+use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
+use tempfile::TempDir;
+use tokio::{runtime::Builder, task::JoinSet};
+
+type Kv = Service<Replica<Batch>>;
+type Answers = Carried<Kv, Ask, Reply>;
+
+const MEMBERSHIP: &str = "{n1,n2,n3} 2 of 3";
+
+/// Three nodes, their addresses and disks. They are stopped when it is dropped.
+struct Cluster {
+    addresses: BTreeMap<NodeId, SocketAddr>,
+    disks: TempDir,
+    nodes: BTreeMap<NodeId, Node<Kv, Answers>>,
+    key: Key,
+    options: Options,
+}
+
+impl Cluster {
+    fn start(options: Options) -> Self {
+        // Held until all are known, so that they differ; a node binds its own a moment later.
+        let free: Vec<_> = (1..=3).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
+        let addresses = (1..).map(NodeId).zip(free.iter().map(|free| free.local_addr().unwrap())).collect();
+        drop(free);
+        let (disks, key) = (tempfile::tempdir().unwrap(), Key::generate().unwrap());
+        let mut cluster = Self { addresses, disks, nodes: BTreeMap::new(), key, options };
+        (1..=3).for_each(|id| cluster.start_node(NodeId(id)));
+        cluster
+    }
+
+    fn start_node(&mut self, id: NodeId) {
+        let identity = Identity { node: id, cluster: "ours".into(), membership: MEMBERSHIP.into() };
+        let directory = self.disks.path().join(id.to_string());
+        let (store, recovered) = Store::<Record<Batch>>::open(directory, identity.clone()).unwrap();
+        let mut peers = self.addresses.clone();
+        let listen = peers.remove(&id).unwrap();
+        let quorums = Quorums::majority(NodeSet::first(3)).unwrap();
+        let replica = Replica::new(id, quorums, paxos_multi::Options::default());
+        let config = NodeConfig {
+            identity,
+            listen,
+            peers,
+            durations: Box::new(|timer| match timer {
+                Timer::Heartbeat => Duration::from_millis(20)..=Duration::from_millis(20),
+                Timer::Election => Duration::from_millis(150)..=Duration::from_millis(300),
+            }),
+            answers: Carried::new(Request::client, Output::answer),
+            key: Some(self.key.clone()),
+            seed: id.0.into(),
+            delay: Duration::ZERO,
+        };
+        let node = Node::start(config, Service::new(replica, self.options), recovered, store, ()).unwrap();
+        self.nodes.insert(id, node);
+    }
+
+    fn stop_node(&mut self, id: NodeId) {
+        let node = self.nodes.remove(&id).unwrap();
+        node.handle().stop();
+        node.join().unwrap();
+    }
+
+    fn client(&self) -> Client {
+        let config = Config::new(self.addresses.clone(), "ours".into());
+        Client::new(Config { key: Some(self.key.clone()), deadline: Duration::from_secs(20), ..config })
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.nodes.values().for_each(|node| node.handle().stop());
+    }
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+}
+
+fn bytes(text: &str) -> Bytes {
+    text.as_bytes().into()
+}
+
+/// The node that leads, when there is one.
+async fn leader(client: &Client) -> NodeId {
+    client.get(bytes("")).await.unwrap();
+    for node in [1, 2, 3].map(NodeId) {
+        if client.status(node).await.is_ok_and(|status| status.leads) {
+            return node;
+        }
+    }
+    panic!("somebody has answered, and nobody leads");
+}
+
+#[test]
+fn the_store_does_what_clients_ask() {
+    let cluster = Cluster::start(Options::default());
+    run(async {
+        let client = cluster.client();
+        assert_eq!(client.put(bytes("k"), bytes("a")).await, Ok(false));
+        assert_eq!(client.put(bytes("k"), bytes("b")).await, Ok(true));
+        assert_eq!(client.get(bytes("k")).await, Ok(Some(bytes("b"))));
+        assert_eq!(client.compare_and_swap(bytes("k"), Some(bytes("a")), bytes("c")).await, Ok(false));
+        assert_eq!(client.compare_and_swap(bytes("k"), Some(bytes("b")), bytes("c")).await, Ok(true));
+        assert_eq!(client.append(bytes("k"), bytes("d")).await, Ok(2));
+        assert_eq!(client.compare_and_swap(bytes("l"), None, bytes("e")).await, Ok(true));
+        let page = client.range(bytes("k"), None, 9).await.unwrap();
+        assert_eq!(page.entries, [(bytes("k"), bytes("cd")), (bytes("l"), bytes("e"))]);
+        assert_eq!(client.delete(bytes("l")).await, Ok(true));
+        assert_eq!(client.get(bytes("l")).await, Ok(None));
+        client.read_stale(Query::Get { key: bytes("k") }).await.unwrap();
+        let long = Bytes::from(vec![0; MAX_KEY + 1]);
+        assert_eq!(client.get(long.clone()).await, Err(Error::Failed(paxos_kv::Failure::KeyTooLong)));
+        assert_eq!(client.delete(long).await, Err(Error::Failed(paxos_kv::Failure::KeyTooLong)));
+    });
+}
+
+#[test]
+fn thousands_of_operations_share_a_session() {
+    let cluster = Cluster::start(Options::default());
+    run(async {
+        let client = cluster.client();
+        let mut tasks = JoinSet::new();
+        // More at a time than a session has room for.
+        for number in 0..3_000_u64 {
+            let client = client.clone();
+            tasks.spawn(async move { client.append(bytes(&(number % 3).to_string()), bytes("x")).await.unwrap() });
+        }
+        let mut lengths = tasks.join_all().await;
+        lengths.sort_unstable();
+        let expected: Vec<u64> = (0..3_000).map(|number| number / 3 + 1).collect();
+        assert_eq!(lengths, expected, "each was done once");
+        assert_eq!(client.status(leader(&client).await).await.unwrap().sessions, 1);
+    });
+}
+
+#[test]
+fn without_a_quorum_an_outcome_is_unknown_or_nothing_was_done() {
+    let mut cluster = Cluster::start(Options::default());
+    run(async {
+        let client = cluster.client();
+        client.put(bytes("k"), bytes("a")).await.unwrap();
+        let leads = leader(&client).await;
+        for node in [1, 2, 3].map(NodeId).into_iter().filter(|node| *node != leads) {
+            cluster.stop_node(node);
+        }
+        let config = Config::new(cluster.addresses.clone(), "ours".into());
+        let hasty = Config { key: Some(cluster.key.clone()), deadline: Duration::from_millis(1_500), ..config };
+        let hasty = Client::new(hasty);
+        // It cannot even open a session, so nothing was done.
+        assert!(matches!(hasty.put(bytes("k"), bytes("b")).await, Err(Error::NotDone(_))));
+        assert!(matches!(hasty.get(bytes("k")).await, Err(Error::NotDone(_))));
+    });
+}
+
+/// Several clients, one key each and one for all, while the leader is stopped and comes back, three times. Logs are cut
+/// so often that whoever comes back gets a snapshot.
+#[test]
+fn what_clients_see_is_linearizable_while_leaders_come_and_go() {
+    let options = Options { compact_after: 4_000, ..Options::default() };
+    let mut cluster = Cluster::start(options);
+    let history: Arc<Mutex<Vec<Call>>> = Arc::default();
+    let begin = Instant::now();
+    let now = move || u64::try_from(begin.elapsed().as_nanos()).unwrap();
+    run(async {
+        let watcher = cluster.client();
+        watcher.put(bytes("begin"), bytes("")).await.unwrap();
+        let mut clients = JoinSet::new();
+        let (stop, stopped) = tokio::sync::watch::channel(false);
+        for id in 0..4_u64 {
+            let (client, history, stopped) = (cluster.client(), Arc::clone(&history), stopped.clone());
+            clients.spawn(async move {
+                let mut number = 0;
+                while !*stopped.borrow() {
+                    number += 1;
+                    // A key is retired before its history is hard to judge.
+                    let key = if number % 3 == 0 { format!("own{id}") } else { format!("shared{}", number / 40) };
+                    let text = format!("{id}.{number};");
+                    let invoke = now();
+                    let (action, error) = match number % 4 {
+                        0 => match client.get(bytes(&key)).await {
+                            Ok(value) => (Action::Get { result: value.map(|value| value.to_string_lossless()) }, None),
+                            Err(error) => (Action::Get { result: None }, Some(error)),
+                        },
+                        1 => {
+                            let done = client.put(bytes(&key), bytes(&text)).await;
+                            let before = Before { existed: done.as_ref().ok().copied(), value: None };
+                            (Action::Put { value: text, before }, done.err())
+                        }
+                        _ => {
+                            let done = client.append(bytes(&key), bytes(&text)).await;
+                            (Action::Append { suffix: text, before: Before::default() }, done.err())
+                        }
+                    };
+                    let end = match &error {
+                        None => End::Returned(now()),
+                        Some(Error::Unknown(_)) => End::Unknown,
+                        Some(Error::NotDone(_) | Error::Failed(_)) => End::Failed(now()),
+                    };
+                    history.lock().unwrap().push(Call { client: id, key, action, invoke, end });
+                    if end == End::Unknown {
+                        return;
+                    }
+                }
+            });
+        }
+        for _ in 0..3 {
+            let before = history.lock().unwrap().len();
+            while history.lock().unwrap().len() < before + 20 {
+                assert!(begin.elapsed() < Duration::from_secs(60), "the clients are stuck");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            let leads = leader(&watcher).await;
+            cluster.stop_node(leads);
+            let another = leader(&watcher).await;
+            assert_ne!(another, leads);
+            watcher.put(bytes("while it is away"), bytes("")).await.unwrap();
+            cluster.start_node(leads);
+        }
+        stop.send(true).unwrap();
+        clients.join_all().await;
+
+        // All nodes come to the same state.
+        let mut states = Vec::new();
+        while states.len() < 3 || states.iter().any(|state| *state != states[0]) {
+            assert!(begin.elapsed() < Duration::from_secs(60), "the nodes do not agree: {states:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            states.clear();
+            for node in [1, 2, 3].map(NodeId) {
+                let status = watcher.status(node).await;
+                states.extend(status.map(|status| (status.applied, status.digest)));
+            }
+        }
+    });
+    let history = history.lock().unwrap();
+    match judge(&history).unwrap() {
+        Verdict::Linearizable { calls, .. } => assert!(30 < calls, "{calls} calls"),
+        Verdict::NotLinearizable(why) => panic!("{why}"),
+        Verdict::Undecided { key } => panic!("{key} is too hard to judge"),
+    }
+}
+
+trait Text {
+    fn to_string_lossless(&self) -> String;
+}
+
+impl Text for Bytes {
+    fn to_string_lossless(&self) -> String {
+        String::from_utf8(self.as_slice().to_vec()).unwrap()
+    }
+}
