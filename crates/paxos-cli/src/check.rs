@@ -165,9 +165,9 @@ impl Basic {
             >,
     {
         let bounds = Bounds {
-            fires: self.retries,
-            duplicates: self.duplicates,
-            crashes: self.crashes,
+            fires: self.retries.into(),
+            duplicates: self.duplicates.into(),
+            crashes: self.crashes.into(),
             may_crash: world.setting().quorums.members(),
             ..claims::rivals(self.proposers)
         };

@@ -289,10 +289,10 @@ impl Scenario {
     pub fn bounds(&self) -> Bounds<Request<char>> {
         let requests = self.requests.iter().map(|(node, value)| (NodeId(*node), Request::Propose(*value))).collect();
         Bounds {
-            fires: self.fires,
+            fires: self.fires.into(),
             may_fire: NodeSet::only(NodeId(1)),
-            duplicates: self.duplicates,
-            crashes: u8::from(self.crash),
+            duplicates: self.duplicates.into(),
+            crashes: u16::from(self.crash),
             may_crash: NodeSet::first(self.nodes),
             ..Bounds::requests(requests)
         }

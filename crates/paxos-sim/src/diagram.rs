@@ -111,6 +111,8 @@ where
                 self.down = self.down.without(node);
                 self.mark(node, '○', &format!("{node} restarts"));
             }
+            Happening::Cut(from, to) => self.mark(from, '╱', &format!("the link {from} → {to} is cut")),
+            Happening::Healed(from, to) => self.mark(from, '─', &format!("the link {from} → {to} is whole")),
             Happening::Sent(_) | Happening::Wrote(..) | Happening::Fact(..) => {}
         }
     }

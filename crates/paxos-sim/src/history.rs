@@ -66,6 +66,15 @@ impl<V: Value> History<V> {
         &self.learned
     }
 
+    /// What was said of the slots from one to another, or of none.
+    pub(crate) fn said_of(&self, slots: Option<(Slot, Slot)>) -> Said<'_, V> {
+        let Some(slots) = slots else { return Said { history: self, proposals: &[], votes: &[], learned: &[] } };
+        let proposals = part(&self.proposals, slots, |(slot, ..)| *slot);
+        let votes = part(&self.votes, slots, |(slot, ..)| *slot);
+        let learned = part(&self.learned, slots, |(slot, _)| *slot);
+        Said { history: self, proposals, votes, learned }
+    }
+
     pub(crate) fn want(&mut self, value: V) {
         self.wanted.insert(value);
     }
@@ -120,6 +129,22 @@ impl<V: Value> History<V> {
             Err(_) => self.promised.insert((node, ballot)),
         }
     }
+}
+
+/// The part of a history that is about some slots.
+pub(crate) struct Said<'a, V> {
+    /// All of it: for what is not about slots.
+    pub(crate) history: &'a History<V>,
+    pub(crate) proposals: &'a [(Slot, Ballot, V)],
+    pub(crate) votes: &'a [(Slot, Vote<V>, NodeSet)],
+    pub(crate) learned: &'a [(Slot, V)],
+}
+
+/// The part of a list sorted by slot that is about the slots from one to another.
+pub(crate) fn part<T>(list: &[T], (first, last): (Slot, Slot), slot: impl Fn(&T) -> Slot) -> &[T] {
+    let begin = list.partition_point(|item| slot(item) < first);
+    let length = list[begin..].partition_point(|item| slot(item) <= last);
+    &list[begin..begin + length]
 }
 
 /// Whether an acceptor that remembers `memory` still stands by its vote: it has it, or one of a higher ballot, or knows

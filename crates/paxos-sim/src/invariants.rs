@@ -3,13 +3,16 @@
 //! The first three are the requirements of consensus (*Paxos Made Simple*, §2.1). The others are the steps of its
 //! proof (§2.2): each can fail earlier than the requirement it protects, and says which rule was broken.
 
-use std::{fmt, ops::RangeInclusive, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use paxos_messages::{Ballot, Slot, Vote};
 use paxos_process::{NodeSet, Value};
 use paxos_quorums::Quorums;
 
-use crate::History;
+use crate::{
+    History,
+    history::{Said, part},
+};
 
 // ANCHOR: invariant
 /// A property of everything said so far.
@@ -71,20 +74,13 @@ impl Invariant {
     /// Whether it holds for all that was said. What is chosen is judged by `quorums`, whatever the processes use.
     #[must_use]
     pub fn holds<V: Value>(self, history: &History<V>, quorums: &Quorums) -> bool {
-        self.holds_in(Slot(0)..=Slot(u64::MAX), history, quorums)
+        self.holds_for(&history.said_of(Some((Slot(0), Slot(u64::MAX)))), quorums)
     }
 
-    /// Whether it holds for all that was said of these slots, and by anybody. No invariant is about two slots: one that
-    /// held before something was said of some slots fails in those or not at all.
-    pub(crate) fn holds_in<V: Value>(
-        self,
-        slots: RangeInclusive<Slot>,
-        history: &History<V>,
-        quorums: &Quorums,
-    ) -> bool {
-        let proposals = part(&history.proposals, &slots, |(slot, ..)| *slot);
-        let votes = part(&history.votes, &slots, |(slot, ..)| *slot);
-        let learned = part(&history.learned, &slots, |(slot, _)| *slot);
+    /// Whether it holds for what was said of some slots, and for what is not about slots. No invariant is about two
+    /// slots: one that held before something was said of some slots fails in those or not at all.
+    pub(crate) fn holds_for<V: Value>(self, said: &Said<'_, V>, quorums: &Quorums) -> bool {
+        let Said { history, proposals, votes, learned } = *said;
         match self {
             Self::Agreement => {
                 // Votes are sorted by slot: if all neighbours of a slot agree, all of the slot do.
@@ -93,7 +89,7 @@ impl Invariant {
             }
             Self::Validity => chosen(votes, quorums).all(|(_, _, value)| history.wanted.binary_search(value).is_ok()),
             Self::OnlyChosenIsLearned => learned.iter().all(|(slot, value)| {
-                let there = part(votes, &(*slot..=*slot), |(slot, ..)| *slot);
+                let there = part(votes, (*slot, *slot), |(slot, ..)| *slot);
                 chosen(there, quorums).any(|(_, _, chosen)| chosen == value)
             }),
             Self::PromisesOnlyGrow => history.promise_fell.is_empty(),
@@ -103,7 +99,7 @@ impl Invariant {
                     && votes.windows(2).all(|two| (two[0].0, two[0].1.ballot) != (two[1].0, two[1].1.ballot))
             }
             Self::ChosenStaysChosen => chosen(votes, quorums).all(|(slot, ballot, value)| {
-                let there = part(proposals, &(slot..=slot), |(slot, ..)| *slot);
+                let there = part(proposals, (slot, slot), |(slot, ..)| *slot);
                 there.iter().filter(|(_, other, _)| ballot < *other).all(|(_, _, proposed)| proposed == value)
             }),
             Self::DurableBeforeVote => history.not_durable.is_empty(),
@@ -121,13 +117,6 @@ fn chosen<'a, V: Value>(
         .iter()
         .filter(|(_, _, voters)| quorums.is_phase2(*voters))
         .map(|(slot, vote, _)| (*slot, vote.ballot, &vote.value))
-}
-
-/// The part of a list sorted by slot that is about these slots.
-fn part<'a, T>(list: &'a [T], slots: &RangeInclusive<Slot>, slot: impl Fn(&T) -> Slot) -> &'a [T] {
-    let begin = list.partition_point(|item| slot(item) < *slots.start());
-    let length = list[begin..].partition_point(|item| slot(item) <= *slots.end());
-    &list[begin..begin + length]
 }
 
 impl fmt::Display for Invariant {
@@ -265,8 +254,10 @@ mod tests {
             history.note(NodeId(node), voted(4, round, 'a'), everything);
         }
         let quorums = Quorums::majority(NodeSet::first(3)).unwrap();
-        let fails = |first, last| !Invariant::Agreement.holds_in(Slot(first)..=Slot(last), &history, &quorums);
+        let fails =
+            |first, last| !Invariant::Agreement.holds_for(&history.said_of(Some((Slot(first), Slot(last)))), &quorums);
         assert_eq!([fails(0, 2), fails(3, 3), fails(4, 9), fails(0, 9)], [false, true, false, true]);
+        assert!(Invariant::Agreement.holds_for(&history.said_of(None), &quorums), "nothing was said");
         assert_eq!(failed(&history), [Invariant::Agreement]);
     }
 

@@ -13,8 +13,8 @@
 //! (promises, votes, proposals), not over what the processes believe.
 //!
 //! What the network may do: deliver in any order, late, twice, or never. What a node may do: crash at any moment,
-//! forgetting records that were not synced and votes held for them, and come back with what its disk holds. What
-//! nobody may do: invent messages, or lose what was synced.
+//! forgetting records that were not synced and votes held for them, and come back with what its disk holds. Links may be
+//! cut, each in one direction, and be whole again. What nobody may do: invent messages, or lose what was synced.
 //!
 //! ```
 //! use paxos_basic::Replica;
@@ -55,7 +55,7 @@ pub use diagram::Diagram;
 pub use history::History;
 pub use invariants::Invariant;
 pub use random::{Random, Tally};
-pub use script::{Command, Header, Replayed, Script, ScriptError, Scriptable, Which, write_path};
+pub use script::{Command, Header, Links, Replayed, Script, ScriptError, Scriptable, Which, write_path};
 pub use setting::{Disk, Loopback, Setting};
 pub use trace::Trace;
 pub use watch::{Happening, Packet, Watch};

@@ -6,7 +6,7 @@ use std::{
 };
 
 use paxos_messages::Observed;
-use paxos_process::{NodeId, Outgoing};
+use paxos_process::{NodeId, NodeSet, Outgoing};
 
 use crate::{history::Told, world::fingerprint};
 
@@ -25,6 +25,8 @@ pub(crate) struct Node<P: Observed> {
     pub(crate) held: Vec<Outgoing<P::Message>>,
     /// The timers that are set, sorted.
     pub(crate) timers: Vec<P::Timer>,
+    /// The nodes from which the link to this one is cut.
+    pub(crate) deaf_to: NodeSet,
     /// How far the application was told.
     pub(crate) told: Told,
     /// The fingerprint of all of the above but what was told.
@@ -61,7 +63,8 @@ impl Eq for Seal {}
 
 impl<P: Observed + Hash> Hash for Node<P> {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        (self.id, self.up, &self.process, &self.disk, &self.unsynced, &self.held, &self.timers).hash(state);
+        (self.id, self.up, self.deaf_to, &self.process, &self.disk, &self.unsynced, &self.held, &self.timers)
+            .hash(state);
     }
 }
 
@@ -70,7 +73,8 @@ impl<P: Observed + Clone> Node<P> {
         let disk = process.clone();
         let (unsynced, held, timers) = (Vec::new(), Vec::new(), Vec::new());
         let (told, seal) = (Told::NOTHING, Seal::default());
-        Self { id, up: true, process, disk, unsynced, held, timers, told, seal }
+        let deaf_to = NodeSet::EMPTY;
+        Self { id, up: true, deaf_to, process, disk, unsynced, held, timers, told, seal }
     }
 
     /// The disk catches up. Returns the votes that may leave now.

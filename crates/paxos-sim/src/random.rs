@@ -1,5 +1,8 @@
 //! The random chooser: a simulation, the same to the byte for the same seed.
 
+mod healing;
+mod partition;
+
 use std::hash::Hash;
 
 use paxos_messages::Observed;
@@ -14,6 +17,8 @@ use crate::{Bounds, Choice, ChoiceOf, Invariant, Watch, World};
 #[derive(Debug)]
 pub struct Random {
     dice: ChaCha8Rng,
+    /// What a log needs beside has its own dice: a run without it is the same whether there could be some or not.
+    more: ChaCha8Rng,
     weights: Weights,
 }
 
@@ -25,6 +30,11 @@ struct Weights {
     sync: u32,
     crash: u32,
     restart: u32,
+    /// Per mille, after each choice, that links are cut, and that all are whole again.
+    cut: u32,
+    heal: u32,
+    /// How many times as often the timers go off whose name sorts first.
+    pace: u32,
 }
 
 /// What happened in a run.
@@ -42,6 +52,8 @@ pub struct Tally {
     pub fired: usize,
     /// Crashes.
     pub crashes: usize,
+    /// Links cut, each in one direction.
+    pub cuts: usize,
     /// The first invariant that failed; the run stops there.
     pub violated: Option<Invariant>,
 }
@@ -51,7 +63,11 @@ impl Random {
     #[must_use]
     pub fn new(seed: u64) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
-        let mut swarm = |most: u32| if dice.random_bool(0.5) { dice.random_range(1..=most) } else { 0 };
+        let mut more = dice.clone();
+        more.set_stream(1);
+        let (cut, heal) = (swarm(&mut more, 20), 1 + swarm(&mut more, 30));
+        let pace = 1 << more.random_range(0..=4);
+        let mut swarm = |most| swarm(&mut dice, most);
         let weights = Weights {
             duplicate: swarm(20),
             drop: swarm(20),
@@ -59,8 +75,21 @@ impl Random {
             crash: swarm(6),
             sync: 1 + swarm(60),
             restart: 1 + swarm(30),
+            cut,
+            heal,
+            pace,
         };
-        Self { dice, weights }
+        Self { dice, more, weights }
+    }
+
+    /// For a protocol that timers keep going, such as one that elects a leader when it hears none: they go off in every
+    /// run, though seldom in some. Those whose names sort first do so more often, as in [`heal`](Self::heal).
+    #[must_use]
+    pub fn ticking(mut self) -> Self {
+        if self.weights.fire == 0 {
+            self.weights.fire = self.more.random_range(1..=10);
+        }
+        self
     }
 
     /// Runs `world` for at most `steps` choices within `bounds`, or until nothing can happen or one of `invariants`
@@ -74,27 +103,32 @@ impl Random {
         path: &mut Vec<ChoiceOf<P>>,
         watch: &mut impl Watch<P>,
     ) -> Tally {
-        let (mut tally, mut choices) = (Tally::default(), Vec::new());
-        while tally.steps < steps {
-            choices.clear();
-            world.choices(bounds, &mut choices);
-            let Some(choice) = self.pick(&choices) else { break };
-            world.apply_within(bounds, &choice, watch);
-            tally.count(&choice);
-            path.push(choice);
-            tally.violated = world.newly_violated(invariants);
-            if tally.violated.is_some() {
-                break;
+        let mut run = Run { world, bounds, invariants, path, watch, tally: Tally::default(), steps };
+        let mut choices = Vec::new();
+        while !run.is_over() {
+            if 0 < bounds.cuts {
+                self.change_links(&mut run);
             }
+            choices.clear();
+            run.world.choices(bounds, &mut choices);
+            let Some(choice) = self.pick(&choices) else { break };
+            run.choose(choice);
         }
-        tally
+        run.tally
     }
 
-    fn pick<T: Clone, Q: Clone>(&mut self, choices: &[Choice<T, Q>]) -> Option<Choice<T, Q>> {
-        let total: u32 = choices.iter().map(|choice| self.weight(choice)).sum();
-        let mut left = if total == 0 { return None } else { self.dice.next_u32() % total };
+    fn pick<T: Copy + Ord, Q: Clone>(&mut self, choices: &[Choice<T, Q>]) -> Option<Choice<T, Q>> {
+        let Self { dice, weights, .. } = self;
+        let timers = || choices.iter().filter_map(timer);
+        let frequent = timers().min().filter(|first| timers().any(|other| *first < other));
+        let weight = |choice: &Choice<T, Q>| match timer(choice) {
+            Some(name) if Some(name) == frequent => weights.fire * weights.pace,
+            _ => weights.of(choice),
+        };
+        let total: u32 = choices.iter().map(weight).sum();
+        let mut left = if total == 0 { return None } else { dice.next_u32() % total };
         choices.iter().find_map(|choice| {
-            let weight = self.weight(choice);
+            let weight = weight(choice);
             if left < weight {
                 return Some(choice.clone());
             }
@@ -102,17 +136,65 @@ impl Random {
             None
         })
     }
+}
 
-    const fn weight<T, Q>(&self, choice: &Choice<T, Q>) -> u32 {
+/// The timer that goes off, if that is the choice.
+const fn timer<T: Copy, Q>(choice: &Choice<T, Q>) -> Option<T> {
+    match choice {
+        Choice::Fire(_, timer) => Some(*timer),
+        _ => None,
+    }
+}
+
+impl Weights {
+    const fn of<T, Q>(&self, choice: &Choice<T, Q>) -> u32 {
         match choice {
             Choice::Deliver(_) => 40,
-            Choice::Duplicate(_) => self.weights.duplicate,
-            Choice::Drop(_) => self.weights.drop,
-            Choice::Fire(..) => self.weights.fire,
+            Choice::Duplicate(_) => self.duplicate,
+            Choice::Drop(_) => self.drop,
+            Choice::Fire(..) => self.fire,
             Choice::Request(..) => 10,
-            Choice::Sync(_) => self.weights.sync,
-            Choice::Crash(_) => self.weights.crash,
-            Choice::Restart(_) => self.weights.restart,
+            Choice::Sync(_) => self.sync,
+            Choice::Crash(_) => self.crash,
+            Choice::Restart(_) => self.restart,
+            // Links are cut and healed by the shape: see `partition`.
+            Choice::Cut(..) | Choice::Heal(..) => 0,
+        }
+    }
+}
+
+/// How likely a kind of fault is in this run: not at all in half of them.
+fn swarm(dice: &mut ChaCha8Rng, most: u32) -> u32 {
+    if dice.random_bool(0.5) { dice.random_range(1..=most) } else { 0 }
+}
+
+/// A run that is under way.
+struct Run<'a, P: Observed, W> {
+    world: &'a mut World<P>,
+    bounds: &'a Bounds<P::Request>,
+    invariants: &'a [Invariant],
+    path: &'a mut Vec<ChoiceOf<P>>,
+    watch: &'a mut W,
+    tally: Tally,
+    steps: usize,
+}
+
+impl<P: Observed + Clone + Hash, W: Watch<P>> Run<'_, P, W> {
+    fn is_over(&self) -> bool {
+        self.steps <= self.tally.steps || self.tally.violated.is_some()
+    }
+
+    fn choose(&mut self, choice: ChoiceOf<P>) {
+        self.world.apply_within(self.bounds, &choice, self.watch);
+        self.tally.count(&choice);
+        self.path.push(choice);
+        self.tally.violated = self.world.newly_violated(self.invariants);
+    }
+
+    /// Chooses, unless the run is over or something stands in the way.
+    fn choose_if_possible(&mut self, choice: ChoiceOf<P>) {
+        if !self.is_over() && self.world.obstacle(&choice).is_none() {
+            self.choose(choice);
         }
     }
 }
@@ -126,7 +208,8 @@ impl Tally {
             Choice::Drop(_) => self.dropped += 1,
             Choice::Fire(..) => self.fired += 1,
             Choice::Crash(_) => self.crashes += 1,
-            Choice::Request(..) | Choice::Sync(_) | Choice::Restart(_) => {}
+            Choice::Cut(..) => self.cuts += 1,
+            Choice::Request(..) | Choice::Sync(_) | Choice::Restart(_) | Choice::Heal(..) => {}
         }
     }
 }

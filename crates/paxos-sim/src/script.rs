@@ -23,7 +23,9 @@
 //!
 //! Commands: `request n1 …`, `deliver`, `duplicate` and `drop` with a message (`n1 n2 Prepare b1.1`: from, to, and
 //! the beginning of its text; or its number), `deliver` alone (everything in flight now, once), `sync n1` or `sync`
-//! (all), `fire n1 Retry`, `crash n1`, `restart n1`, and `stabilize` (sync and deliver until all is quiet).
+//! (all), `fire n1 Retry`, `crash n1`, `restart n1`, `cut n1 n2` (the link from n1 to n2, in this direction), `cut n1` (all
+//! its links, both ways), `heal` with the same (`heal` alone: all), and `stabilize` (sync and deliver until all is
+//! quiet).
 
 mod parse;
 mod replay;
@@ -142,6 +144,10 @@ pub enum Command {
     Crash(NodeId),
     /// A node is back.
     Restart(NodeId),
+    /// Links are cut.
+    Cut(Links),
+    /// Links are whole again.
+    Heal(Links),
     /// Sync and deliver until all is quiet.
     Stabilize,
 }
@@ -162,6 +168,28 @@ pub enum Which {
         /// The beginning of its text, perhaps empty.
         text: String,
     },
+}
+
+/// Which links a command means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Links {
+    /// All there are.
+    All,
+    /// All of a node, to it and from it.
+    Of(NodeId),
+    /// The one from a node to another.
+    One(NodeId, NodeId),
+}
+
+impl Links {
+    /// Whether the link between two nodes is meant.
+    pub(crate) fn mean(self, from: NodeId, to: NodeId) -> bool {
+        match self {
+            Self::All => true,
+            Self::Of(node) => node == from || node == to,
+            Self::One(one, other) => (one, other) == (from, to),
+        }
+    }
 }
 
 /// Why a script cannot be read or replayed.

@@ -2,7 +2,8 @@
 //! specification.
 //!
 //! The first line names the format, the acceptors and the *stride*, a number above every proposer's index, by which a
-//! ballot `[round, proposer]` becomes one integer. Each line after it is one event:
+//! ballot `[round, proposer]` becomes one integer; where quorums are not majorities, `quorums1` and `quorums2` list the
+//! smallest of each phase. Each line after it is one event:
 //!
 //! | `ev` | fields | written when |
 //! |---|---|---|
@@ -12,6 +13,10 @@
 //! | `2b` | `bal`, `slot`, `val` | a vote is durable and leaves |
 //! | `chosen` | `slot`, `val` | a learner first considers the slot chosen |
 //! | `restart` | `promised`, `from`, `votes` | an acceptor has found this on its disk |
+//!
+//! `from` is the first slot that an event is about. A ballot is opened, and promised, for all slots: so it is 0 in `1a`,
+//! and in `1b` and `restart` it is above 0 only where the acceptor keeps no votes any more, all below being chosen. A
+//! snapshot is taken over without an event: it is knowledge of what was chosen, not a step of the specification.
 //!
 //! All have `node` and `run`: many runs fit in one file. An identical repetition says `"dup":true`. There is no null;
 //! no ballot is `[]`. Refusals and confirmations promise nothing and are not written.
@@ -24,6 +29,7 @@ use std::{
 
 use paxos_messages::{Ballot, Fact, Observed, Slot, Vote};
 use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
 use serde_json::{Value as Json, json};
 
 use crate::{Happening, Watch};
@@ -41,9 +47,27 @@ pub struct Trace<W> {
 impl<W: Write> Trace<W> {
     /// Starts a trace of a cluster of `members`, whose quorums are majorities.
     pub fn new(out: W, members: NodeSet) -> Self {
-        let stride = members.iter().map(|node| u32::from(node.0) + 1).max().unwrap_or(1);
+        Self::begin_with(out, &meta(members))
+    }
+
+    /// Starts a trace of a cluster with these quorums.
+    ///
+    /// # Panics
+    ///
+    /// When it has more than 16 members: to list their quorums would take too long.
+    pub fn with_quorums(out: W, quorums: &Quorums) -> Self {
+        let members = quorums.members();
+        let mut meta = meta(members);
+        if Quorums::majority(members).as_ref() != Ok(quorums) {
+            meta["quorums1"] = json!(smallest(members, |nodes| quorums.is_phase1(nodes)));
+            meta["quorums2"] = json!(smallest(members, |nodes| quorums.is_phase2(nodes)));
+        }
+        Self::begin_with(out, &meta)
+    }
+
+    fn begin_with(out: W, meta: &Json) -> Self {
         let mut trace = Self { out, run: 0, written: BTreeSet::new(), error: None };
-        trace.write(&json!({"ev": "meta", "format": "paxos-trace/1", "acceptors": names(members), "stride": stride}));
+        trace.write(meta);
         trace
     }
 
@@ -104,6 +128,22 @@ impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
             _ => {}
         }
     }
+}
+
+fn meta(members: NodeSet) -> Json {
+    let stride = members.iter().map(|node| u32::from(node.0) + 1).max().unwrap_or(1);
+    json!({"ev": "meta", "format": "paxos-trace/1", "acceptors": names(members), "stride": stride})
+}
+
+/// The sets of members that are enough, and would not be without any one of them.
+fn smallest(members: NodeSet, is_enough: impl Fn(NodeSet) -> bool) -> Vec<Vec<String>> {
+    assert!(members.len() <= 16, "the quorums of a cluster of {} are not listed", members.len());
+    let subset = |bits: u32| -> NodeSet {
+        let chosen = members.iter().enumerate().filter(|(position, _)| bits >> position & 1 == 1);
+        chosen.fold(NodeSet::EMPTY, |nodes, (_, node)| nodes.with(node))
+    };
+    let is_smallest = |nodes: &NodeSet| is_enough(*nodes) && nodes.iter().all(|node| !is_enough(nodes.without(node)));
+    (0..1 << members.len()).map(subset).filter(is_smallest).map(names).collect()
 }
 
 fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {

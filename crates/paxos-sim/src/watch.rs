@@ -37,6 +37,10 @@ pub enum Happening<'a, P: Observed> {
     Crashed(NodeId, usize),
     /// A node is back and remembers this.
     Restarted(NodeId, &'a Memory<P::Decree>),
+    /// The link from one node to another is cut.
+    Cut(NodeId, NodeId),
+    /// The link from one node to another is whole again.
+    Healed(NodeId, NodeId),
     /// A fact is established: in `Sent` or `Told` order, when it is durable.
     Fact(NodeId, &'a Fact<P::Decree>),
 }

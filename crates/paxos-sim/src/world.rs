@@ -1,6 +1,7 @@
 //! The world: a cluster between two events, and what each choice does to it.
 
 mod carry_out;
+mod links;
 
 use std::{
     hash::{BuildHasher, Hash, Hasher},
@@ -106,9 +107,8 @@ impl<P: Observed + Clone + Hash> World<P> {
     /// said of since it was last asked. A log has hundreds, and a choice concerns a few.
     #[must_use]
     pub fn newly_violated(&mut self, invariants: &[Invariant]) -> Option<Invariant> {
-        let (first, last) = self.unjudged.take().unwrap_or((Slot::ONLY, Slot::ONLY));
-        let holds = |invariant: &Invariant| invariant.holds_in(first..=last, &self.history, &self.setting.quorums);
-        invariants.iter().copied().find(|invariant| !holds(invariant))
+        let said = self.history.said_of(self.unjudged.take());
+        invariants.iter().copied().find(|invariant| !invariant.holds_for(&said, &self.setting.quorums))
     }
 
     /// What `choice` would need and does not find, in words; `None` when it can be applied.
@@ -123,8 +123,11 @@ impl<P: Observed + Clone + Hash> World<P> {
         match choice {
             Choice::Deliver(index) | Choice::Duplicate(index) | Choice::Drop(index) => match self.network.get(*index) {
                 None => Some(format!("no message {index}: {} are in flight", self.network.len())),
-                Some(packet) if !matches!(choice, Choice::Drop(_)) => up(&packet.to),
-                Some(_) => None,
+                Some(_) if matches!(choice, Choice::Drop(_)) => None,
+                Some(packet) if self.is_cut(packet.from, packet.to) => {
+                    Some(format!("the link {} → {} is cut", packet.from, packet.to))
+                }
+                Some(packet) => up(&packet.to),
             },
             Choice::Fire(id, timer) => {
                 up(id).or_else(|| (!self.timers(*id).contains(timer)).then(|| format!("{id} has not set {timer:?}")))
@@ -137,6 +140,7 @@ impl<P: Observed + Clone + Hash> World<P> {
                 Ok(position) => self.nodes[position].up.then(|| format!("{id} is up")),
                 Err(error) => Some(error),
             },
+            Choice::Cut(from, to) | Choice::Heal(from, to) => self.link_obstacle(choice, *from, *to),
         }
     }
 
@@ -159,6 +163,8 @@ impl<P: Observed + Clone + Hash> World<P> {
                 self.spent.drops = self.spent.drops.saturating_add(1);
                 watch.see(Happening::Dropped(&self.take(*index)));
             }
+            Choice::Cut(from, to) => self.cut(*from, *to, watch),
+            Choice::Heal(from, to) => self.heal(*from, *to, watch),
             Choice::Fire(id, _)
             | Choice::Request(id, _)
             | Choice::Sync(id)
@@ -199,12 +205,14 @@ impl<P: Observed + Clone + Hash> World<P> {
                 self.node(position).up = true;
                 self.step(position, Event::Start, watch);
             }
-            Choice::Deliver(_) | Choice::Duplicate(_) | Choice::Drop(_) => unreachable!("these concern a message"),
+            Choice::Deliver(_) | Choice::Duplicate(_) | Choice::Drop(_) | Choice::Cut(..) | Choice::Heal(..) => {
+                unreachable!("these concern messages and links")
+            }
         }
     }
 
     /// Lets the world run until it is quiet: disks sync and messages arrive, in order; nothing is lost and no timer
-    /// goes off. What is addressed to a crashed node stays in flight.
+    /// goes off. What is addressed to a crashed node, or must take a link that is cut, stays in flight.
     pub fn stabilize(&mut self, watch: &mut impl Watch<P>) {
         while let Some(choice) = self.next_delivery() {
             self.apply(&choice, watch);
@@ -213,7 +221,7 @@ impl<P: Observed + Clone + Hash> World<P> {
 
     fn next_delivery(&self) -> Option<ChoiceOf<P>> {
         let sync = self.nodes.iter().find(|node| !node.unsynced.is_empty()).map(|node| Choice::Sync(node.id));
-        sync.or_else(|| self.network.iter().position(|packet| self.is_up(packet.to)).map(Choice::Deliver))
+        sync.or_else(|| self.network.iter().position(|packet| self.arrives(packet)).map(Choice::Deliver))
     }
 
     // ANCHOR: choices
@@ -221,12 +229,7 @@ impl<P: Observed + Clone + Hash> World<P> {
     ///
     /// Where no crash can follow any more, a disk that has something to sync is the only choice: a sync that waits
     /// then is no more than a message that waits.
-    ///
-    /// # Panics
-    ///
-    /// When `bounds` have more than 64 requests.
     pub fn choices(&self, bounds: &BoundsOf<P>, choices: &mut Vec<ChoiceOf<P>>) {
-        assert!(bounds.requests.len() <= 64, "bounds have at most 64 requests");
         let may_crash = self.spent.crashes < bounds.crashes;
         // Without a crash to come, a sync that waits is a message that waits: let it come first.
         if let Some(node) = self.nodes.iter().find(|node| !may_crash && !node.unsynced.is_empty()) {
@@ -234,7 +237,7 @@ impl<P: Observed + Clone + Hash> World<P> {
         }
         for (index, packet) in self.network.iter().enumerate() {
             let repeated = index > 0 && self.network[index - 1] == *packet;
-            if repeated || !self.is_up(packet.to) {
+            if repeated || !self.arrives(packet) {
                 continue;
             }
             choices.push(Choice::Deliver(index));
@@ -245,7 +248,8 @@ impl<P: Observed + Clone + Hash> World<P> {
                 choices.push(Choice::Drop(index));
             }
         }
-        for (position, (id, request)) in bounds.requests.iter().enumerate() {
+        for position in bounds.window(&self.spent) {
+            let (id, request) = &bounds.requests[position];
             if !self.spent.asked(position) && self.is_up(*id) {
                 choices.push(Choice::Request(*id, request.clone()));
             }
@@ -265,17 +269,19 @@ impl<P: Observed + Clone + Hash> World<P> {
                 choices.push(Choice::Crash(node.id));
             }
         }
+        self.link_choices(bounds, choices);
     }
     // ANCHOR_END: choices
 
     /// [`apply`](Self::apply), for a chooser that keeps to `bounds`: a request is made once.
     pub fn apply_within(&mut self, bounds: &BoundsOf<P>, choice: &ChoiceOf<P>, watch: &mut impl Watch<P>) {
         if let Choice::Request(id, request) = choice {
-            let fresh = |(position, (node, asked)): (usize, &(NodeId, P::Request))| {
-                (node == id && asked == request && !self.spent.asked(position)).then_some(position)
+            let fresh = |position: &usize| {
+                let (node, asked) = &bounds.requests[*position];
+                node == id && asked == request && !self.spent.asked(*position)
             };
-            if let Some(position) = bounds.requests.iter().enumerate().find_map(fresh) {
-                self.spent.requests |= 1 << position;
+            if let Some(position) = bounds.window(&self.spent).find(fresh) {
+                self.spent.ask(position);
             }
         }
         self.apply(choice, watch);

@@ -3,7 +3,7 @@
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 
-use super::{Command, Header, Line, Script, ScriptError, Which};
+use super::{Command, Header, Line, Links, Script, ScriptError, Which};
 use crate::{Disk, Loopback};
 
 /// A script is written by people; one larger than this was not.
@@ -116,11 +116,14 @@ fn command(words: &[&str], line: &str) -> Result<Command, String> {
         ["sync", id] => Command::Sync(Some(node(id)?)),
         ["crash", id] => Command::Crash(node(id)?),
         ["restart", id] => Command::Restart(node(id)?),
+        ["cut", nodes @ ..] if !nodes.is_empty() => Command::Cut(links(nodes)?),
+        ["heal", nodes @ ..] => Command::Heal(links(nodes)?),
         ["stabilize"] => Command::Stabilize,
         [first, ..] => {
             return Err(format!(
                 "`{first}` and what follows is no command; commands are: request n1 …, deliver [n1 n2 MESSAGE | \
-                 NUMBER], duplicate …, drop …, sync [n1], fire n1 TIMER, crash n1, restart n1, stabilize"
+                 NUMBER], duplicate …, drop …, sync [n1], fire n1 TIMER, crash n1, restart n1, cut n1 [n2], \
+                 heal [n1 [n2]], stabilize"
             ));
         }
         [] => return Err("an empty command".to_owned()),
@@ -133,6 +136,15 @@ fn which(words: &[&str], line: &str) -> Result<Which, String> {
         // A value in the message may hold spaces: its text, too, is taken as it stands.
         [from, to, ..] => Ok(Which::Like { from: node(from)?, to: node(to)?, text: rest(line, 3).to_owned() }),
         [] => Err("which message? Its number, or from, to and the beginning of its text".to_owned()),
+    }
+}
+
+fn links(nodes: &[&str]) -> Result<Links, String> {
+    match nodes {
+        [] => Ok(Links::All),
+        [id] => Ok(Links::Of(node(id)?)),
+        [from, to] => Ok(Links::One(node(from)?, node(to)?)),
+        _ => Err("which link? From one node to another; with one node, all of its links".to_owned()),
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use paxos_process::NodeId;
 
-use super::{Command, Header, Line, Script, ScriptError, Scriptable, Which};
+use super::{Command, Header, Line, Links, Script, ScriptError, Scriptable, Which};
 use crate::{Choice, ChoiceOf, Disk, Happening, Invariant, Loopback, Watch, World};
 
 /// What replaying a script gave.
@@ -71,10 +71,9 @@ fn carry_out<P: Scriptable>(command: &Command, world: &mut World<P>, watch: &mut
         }
         Command::Deliver(Which::All) => {
             for packet in world.network().to_vec() {
-                if let Some(index) =
-                    world.network().iter().position(|p| *p == packet).filter(|_| world.is_up(packet.to))
-                {
-                    world.apply(&Choice::Deliver(index), watch);
+                let found = world.network().iter().position(|flying| *flying == packet).map(Choice::Deliver);
+                if let Some(choice) = found.filter(|choice| world.obstacle(choice).is_none()) {
+                    world.apply(&choice, watch);
                 }
             }
             return Ok(());
@@ -87,6 +86,8 @@ fn carry_out<P: Scriptable>(command: &Command, world: &mut World<P>, watch: &mut
             }
             return Ok(());
         }
+        Command::Cut(links) => return apply_to_links(*links, Choice::Cut, world, watch),
+        Command::Heal(links) => return apply_to_links(*links, Choice::Heal, world, watch),
         Command::Deliver(which) => Choice::Deliver(find(which, world)?),
         Command::Duplicate(which) => Choice::Duplicate(find(which, world)?),
         Command::Drop(which) => Choice::Drop(find(which, world)?),
@@ -103,6 +104,31 @@ fn carry_out<P: Scriptable>(command: &Command, world: &mut World<P>, watch: &mut
         return Err(obstacle);
     }
     world.apply(&choice, watch);
+    Ok(())
+}
+
+/// Cuts or heals all links meant that are not so already. A single one must not be.
+fn apply_to_links<P: Scriptable>(
+    links: Links,
+    choice: impl Fn(NodeId, NodeId) -> ChoiceOf<P>,
+    world: &mut World<P>,
+    watch: &mut impl Watch<P>,
+) -> Result<(), String> {
+    let members = world.setting().quorums.members();
+    let single = match links {
+        Links::All => None,
+        Links::Of(node) => (!members.contains(node)).then(|| choice(node, node)),
+        Links::One(from, to) => Some(choice(from, to)),
+    };
+    if let Some(obstacle) = single.and_then(|choice| world.obstacle(&choice)) {
+        return Err(obstacle);
+    }
+    for (from, to) in members.iter().flat_map(|from| members.iter().map(move |to| (from, to))) {
+        let choice = choice(from, to);
+        if links.mean(from, to) && world.obstacle(&choice).is_none() {
+            world.apply(&choice, watch);
+        }
+    }
     Ok(())
 }
 
@@ -169,6 +195,8 @@ impl<P: Scriptable> Below<P> {
                     memory.votes.iter().map(|(_, vote)| format!(", vote {} in {}", vote.value, vote.ballot)).collect();
                 self.line("restart", &format!("{node} remembers {promised}{}", votes.concat()));
             }
+            Happening::Cut(from, to) => self.line("cut", &format!("{from} → {to}")),
+            Happening::Healed(from, to) => self.line("heal", &format!("{from} → {to}")),
             Happening::Fired(..)
             | Happening::Asked(..)
             | Happening::Sent(_)
@@ -220,6 +248,8 @@ pub fn write_path<P: Scriptable>(header: &Header, about: &str, mut world: World<
             Choice::Sync(id) => format!("sync {id}"),
             Choice::Crash(id) => format!("crash {id}"),
             Choice::Restart(id) => format!("restart {id}"),
+            Choice::Cut(from, to) => format!("cut {from} {to}"),
+            Choice::Heal(from, to) => format!("heal {from} {to}"),
         };
         _ = writeln!(text, "{line}");
         world.apply(choice, &mut ());

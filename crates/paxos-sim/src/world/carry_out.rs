@@ -101,7 +101,7 @@ impl<P: Observed + Clone + Hash> World<P> {
         to_self: &mut VecDeque<EventOf<P>>,
         watch: &mut impl Watch<P>,
     ) {
-        let from = self.nodes[position].id;
+        let (from, mut lost) = (self.nodes[position].id, Vec::new());
         for Outgoing { to, message } in outgoing {
             if let Some(fact) = self.nodes[position].process.said(&message) {
                 self.establish(position, fact, watch);
@@ -109,13 +109,16 @@ impl<P: Observed + Clone + Hash> World<P> {
             for to in to.intersection(self.setting.quorums.members()) {
                 let packet = Packet { from, to, message: message.clone() };
                 watch.see(Happening::Sent(&packet));
-                if to == from && self.setting.loopback == Loopback::AtOnce {
+                if self.is_cut(from, to) {
+                    lost.push(packet);
+                } else if to == from && self.setting.loopback == Loopback::AtOnce {
                     watch.see(Happening::Delivered(&packet));
                     to_self.push_back(Event::Receive { from, message: packet.message });
                 } else {
                     self.put(packet);
                 }
             }
+            lost.drain(..).for_each(|packet| watch.see(Happening::Dropped(&packet)));
         }
     }
 
