@@ -10,11 +10,13 @@ use clap::{Parser, Subcommand};
 mod args;
 mod check;
 mod client;
+mod cluster;
 mod decree;
 mod demo;
 mod mutants;
 mod node;
 mod output;
+mod process;
 mod replay;
 mod search;
 mod sim;
@@ -40,7 +42,8 @@ struct Paxos {
 #[derive(Subcommand)]
 enum Command {
     Demo(demo::Demo),
-    Node(node::Node),
+    Cluster(cluster::Cluster),
+    Node(Box<node::Node>),
     Propose(client::Propose),
     Learn(client::Learn),
     Check(check::Check),
@@ -52,6 +55,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Paxos::parse().command {
         Command::Demo(command) => command.run(),
+        Command::Cluster(command) => command.run(),
         Command::Node(command) => command.run(),
         Command::Propose(command) => command.run(),
         Command::Learn(command) => command.run(),

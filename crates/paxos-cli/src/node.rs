@@ -1,170 +1,191 @@
-//! `paxos node`: one node of Basic Paxos, by hand. Here the protocol, the driver and the disk meet.
+//! `paxos node`: one node of a replicated key-value store. Here the protocol, the store, the driver and the disk meet.
+//!
+//! In reading order: `settings.rs` is where its options come from; `words.rs` what its clients ask and hear; `watch.rs`
+//! what it logs; `metrics.rs` what it counts for others; `ending.rs` and `logging.rs` what it shares with `basic.rs`,
+//! the node of a single decision.
 
 use std::{
-    collections::BTreeMap,
+    fs::{self, File},
     hash::{BuildHasher, RandomState},
     io::{self, Write},
-    net::SocketAddr,
-    ops::RangeInclusive,
-    path::PathBuf,
+    path::Path,
     process::ExitCode,
-    thread,
-    time::Duration,
 };
 
 use anyhow::Context;
-use paxos_basic::Replica;
-use paxos_messages::single::{Output, Request, Timer};
-use paxos_node::{Config, Identity, Matching, Store};
-use paxos_process::{NodeId, NodeSet};
+use paxos_kv::{Batch, Service};
+use paxos_messages::multi::{Record, Timer};
+use paxos_multi::{Options, Replica};
+use paxos_node::{Config, Identity, MetricsServer, Store};
 use paxos_quorums::Quorums;
+use serde_json::json;
 use tracing::info;
 
-use crate::{
-    args::{self, Peer, QuorumRule},
-    decree::Decree,
-};
+use crate::args;
 
-mod log;
+mod settings;
 
-/// Run one node of a Basic Paxos cluster
+pub(crate) mod words;
+
+mod watch;
+
+mod metrics;
+
+mod basic;
+mod ending;
+mod logging;
+
+use logging::LogFormat;
+use settings::{Flags, Settings};
+use words::Answering;
+
+/// Run one node of a replicated key-value store, or of another protocol
 ///
-/// The node decides one value together with the other nodes of its cluster, and remembers what it promised in its
-/// data directory. It runs until it is stopped by Ctrl-C or SIGTERM. What it says is logged to stderr, by phase.
-/// RUST_LOG chooses more or less of it, such as RUST_LOG=debug or RUST_LOG=warn.
+/// The nodes of a cluster agree on one log of commands under a leader, and apply it to a store that is the same on all
+/// of them. The node remembers what it promised in its data directory. It runs until it is stopped by Ctrl-C or
+/// SIGTERM. What it does is logged to stderr; RUST_LOG=debug shows every message, by phase, slot and ballot.
+///
+/// Each option is taken from the command line, or else from its environment variable, or else from the file that
+/// --config names.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, subcommand_negates_reqs = true)]
 pub(crate) struct Node {
-    /// This node's number, one of those in --peers
-    #[arg(long, value_parser = args::node_id)]
-    id: NodeId,
-    /// All nodes of the cluster, this one among them: ID=HOST:PORT,ID=HOST:PORT,...
-    #[arg(long, required = true, value_delimiter = ',', value_name = "ID=ADDR")]
-    peers: Vec<Peer>,
-    /// Where this node keeps its memory; created if need be. Each node has its own, for ever, and the same members
-    /// and quorums; addresses may change
-    #[arg(long, value_name = "DIR")]
-    data: PathBuf,
-    /// Listen here instead of at this node's address in --peers
-    #[arg(long, value_name = "ADDR", value_parser = args::address)]
-    listen: Option<SocketAddr>,
-    /// Which nodes are enough: majority, flexible:P1,P2 (so many per phase) or grid:COLUMNS. The same on every node
-    #[arg(long, default_value = "majority", value_name = "RULE")]
-    quorums: QuorumRule,
-    /// How long to wait for a decision before trying again, at random in this range of milliseconds
-    #[arg(long, default_value = "150..300", value_name = "MIN..MAX", value_parser = args::milliseconds)]
-    retry: RangeInclusive<Duration>,
-    /// The name of the cluster; nodes and clients of another one are turned away
-    #[arg(long, default_value = "paxos", value_name = "NAME")]
-    cluster: String,
-    /// How to write the log and the line that says that the node is ready
-    #[arg(long, value_enum, default_value_t = LogFormat::Text, value_name = "FORMAT")]
-    log_format: LogFormat,
-    /// The same as --log-format json
-    #[arg(long, conflicts_with = "log_format")]
-    json: bool,
-    /// Hold every message to a peer so long: a slow network on one machine
-    #[arg(long, default_value = "0ms", value_name = "TIME", value_parser = args::duration)]
-    delay: Duration,
-    /// Stop when stdin is closed, so that the node never outlives the program that started it
-    #[arg(long)]
-    stop_with_stdin: bool,
+    #[command(subcommand)]
+    protocol: Option<Protocol>,
+    #[command(flatten)]
+    flags: Flags,
 }
 
-/// How a log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum LogFormat {
-    /// For people.
-    Text,
-    /// For programs: one JSON object per line.
-    Json,
+#[derive(clap::Subcommand)]
+enum Protocol {
+    Basic(basic::Basic),
 }
 
 const EXAMPLES: &str = "Examples:
-  A cluster of three on one machine, each line in a terminal of its own:
-    paxos node --id 1 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n1
-    paxos node --id 2 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n2
-    paxos node --id 3 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n3
+  A new cluster of three on one machine, each line in a terminal of its own:
+    paxos node --new-cluster --id 1 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n1
+    paxos node --new-cluster --id 2 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n2
+    paxos node --new-cluster --id 3 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n3
   Then:
-    paxos propose --to 127.0.0.1:7001 blue
-    paxos learn --from 127.0.0.1:7003";
+    paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003 colour blue
+  From a file, such as `paxos cluster` writes:
+    paxos node --config here/cluster.toml --id 2
+  From the environment:
+    PAXOS_ID=1 PAXOS_CONFIG=here/cluster.toml paxos node --metrics 127.0.0.1:9001
+  One decision, and no log:
+    paxos node basic --help
+
+A file for --config, in TOML (paths are relative to it; without `data`, a node keeps its memory in n1, n2, … beside it):
+  cluster = \"shop\"
+  key = \"key\"
+  heartbeat = \"50ms\"
+  [peers]
+  1 = \"10.0.0.1:7001\"
+  2 = \"10.0.0.2:7001\"
+  3 = \"10.0.0.3:7001\"
+
+Exit code: 0 stopped when asked to, 1 failed, 2 usage.";
+
+/// The process of this node.
+pub(crate) type Replicated = Service<Replica<Batch>>;
 
 impl Node {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let (quorums, listen, peers) = match self.cluster() {
-            Ok(cluster) => cluster,
-            Err(problem) => return Ok(args::usage(problem)),
-        };
-        let format = if self.json { LogFormat::Json } else { self.log_format };
-        if let Err(problem) = log::start(format) {
-            return Ok(args::usage(problem));
+        if let Some(Protocol::Basic(basic)) = self.protocol {
+            return basic.run();
         }
-        let membership = format!("{} {quorums}", quorums.members());
-        let identity = Identity { node: self.id, cluster: self.cluster.clone(), membership };
-        let (store, recovered) = Store::open(&self.data, identity.clone())?;
+        match self.flags.settle() {
+            Ok(settings) => match logging::start(settings.log_format) {
+                Ok(()) => settings.run(),
+                Err(problem) => Ok(args::usage(problem)),
+            },
+            Err(problem) => Ok(args::usage(problem)),
+        }
+    }
+}
+
+impl Settings {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let identity = identity(self.id, &self.cluster, &self.quorums);
+        let seed = RandomState::new().hash_one(self.id);
+        let (store, recovered) = Store::<Record<Batch>>::open(&self.data, identity.clone())?;
+        let founding = is_founding(&self.data, self.new_cluster && recovered.is_empty())?;
         let (memory, records) = (store.path().to_owned(), recovered.len());
-        let retry = self.retry.clone();
+        // What it promised before, if there was a before, is in its records. If there are none, either there was no
+        // before, which is only certain of a founding member, or it is lost.
+        let replica = if recovered.is_empty() && !founding {
+            info!(target: "paxos::node", node = %self.id, "no memory: it will not vote before all others have answered");
+            Replica::without_memory(self.id, self.quorums, Options::default(), seed)
+        } else {
+            Replica::new(self.id, self.quorums, Options::default())
+        };
+        let service = Service::new(replica, paxos_kv::Options::default());
+        let answering = Answering::default();
+        let (listen, heartbeat, election) = (self.listen, self.heartbeat, self.election.clone());
         let config = Config {
             identity,
             listen,
-            peers,
-            durations: Box::new(move |Timer::Retry| retry.clone()),
-            answers: Matching::new(answers),
-            key: None,
-            seed: RandomState::new().hash_one(self.id),
+            peers: self.peers.clone(),
+            durations: Box::new(move |timer| match timer {
+                Timer::Heartbeat => heartbeat..=heartbeat,
+                Timer::Election => election.clone(),
+            }),
+            answers: answering.clone(),
+            key: self.key.clone(),
+            seed,
             delay: self.delay,
         };
-        let replica = Replica::<Decree>::new(self.id, quorums);
-        let node = paxos_node::Node::start(config, replica, recovered, store, log::Log::new(self.id, format))
+        let node = paxos_node::Node::start(config, service, recovered, store, watch::Watch::new(self.id))
             .with_context(|| format!("cannot listen on {listen}"))?;
-
         let handle = node.handle();
-        ctrlc::set_handler(move || handle.stop()).context("cannot listen for signals")?;
-        if self.stop_with_stdin {
-            let handle = node.handle();
-            thread::spawn(move || {
-                let _ = io::copy(&mut io::stdin(), &mut io::sink()); // an error is an end, too
-                handle.stop();
-            });
-        }
+        answering.counts_of(handle.stats());
+        let metrics = self.metrics.map(|address| metrics::serve(address, handle.clone())).transpose()?;
+        ending::on_request(self.stop_with_stdin, move || handle.stop())?;
         info!(target: "paxos::node", node = %self.id, address = %node.address(), records, "ready");
-        let ready = match format {
+        let ready = match self.log_format {
             LogFormat::Text => {
                 format!("{} is ready at {}, with its memory in {}", self.id, node.address(), memory.display())
             }
             LogFormat::Json => {
-                serde_json::json!({ "ready": self.id.to_string(), "address": node.address() }).to_string()
+                let metrics = metrics.as_ref().map(MetricsServer::address);
+                let id = self.id.to_string();
+                json!({ "ready": id, "address": node.address(), "records": records, "metrics": metrics }).to_string()
             }
         };
         let _ = writeln!(io::stdout(), "{ready}"); // nobody need listen
-
         let handle = node.handle();
         node.join()?;
+        drop(metrics);
         info!(target: "paxos::node", node = %self.id, dropped = handle.dropped(), "stopped");
         Ok(ExitCode::SUCCESS)
     }
-
-    /// The quorums, this node's address and the others', if they make a cluster.
-    fn cluster(&self) -> Result<(Quorums, SocketAddr, BTreeMap<NodeId, SocketAddr>), String> {
-        let mut peers = BTreeMap::new();
-        for peer in &self.peers {
-            if peers.insert(peer.id, peer.address).is_some() {
-                return Err(format!("--peers names {} twice", peer.id));
-            }
-        }
-        let members: NodeSet = peers.keys().copied().collect();
-        let quorums = self.quorums.of(members).map_err(|error| error.to_string())?;
-        let own = peers.remove(&self.id);
-        let own = own.ok_or_else(|| format!("--peers must name this node too: {}=HOST:PORT", self.id.0))?;
-        Ok((quorums, self.listen.unwrap_or(own), peers))
-    }
 }
 
-/// A proposal waits for the decision; a question also takes "nothing" for an answer.
-fn answers(request: &Request<Decree>, output: &Output<Decree>) -> bool {
-    match (request, output) {
-        (Request::Propose(_) | Request::Learn, Output::Learned(_)) => true,
-        (Request::Learn, Output::NothingChosen { .. }) => true,
-        (Request::Propose(_), Output::NothingChosen { .. }) => false,
-    }
+/// Who a node is: the same on its disk, and for its peers.
+pub(crate) fn identity(node: paxos_process::NodeId, cluster: &str, quorums: &Quorums) -> Identity {
+    Identity { node, cluster: cluster.to_owned(), membership: format!("{} {quorums}", quorums.members()) }
 }
+
+/// Whether the memory in `directory` has been there since the cluster began, so that nothing is lost of it: a file there
+/// says so, and is lost with it. Says it from now on if `begins`.
+fn is_founding(directory: &Path, begins: bool) -> anyhow::Result<bool> {
+    let mark = directory.join(FOUNDING);
+    if begins {
+        found(directory).with_context(|| format!("cannot write {}", mark.display()))?;
+    }
+    Ok(mark.exists())
+}
+
+/// Marks the memory in `directory`, which is about to begin, as that of a founding member.
+///
+/// # Errors
+///
+/// When it cannot be written.
+pub(crate) fn found(directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    File::create(directory.join(FOUNDING))?.sync_all()?;
+    File::open(directory)?.sync_all()
+}
+
+/// The file that says that a memory began with the cluster.
+const FOUNDING: &str = "founding-member";

@@ -10,7 +10,7 @@ use std::{
     io::{self, BufRead, BufReader},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
-    process::{Child, ChildStderr, Command, Stdio},
+    process::{ChildStderr, Command, Stdio},
     sync::{
         Arc, Barrier,
         mpsc::{Receiver, RecvTimeoutError, Sender, channel},
@@ -25,7 +25,7 @@ use paxos_node::ClientError;
 use serde_json::Value;
 
 use super::NODES;
-use crate::{client::Asker, decree::Decree};
+use crate::{client::Asker, decree::Decree, process::Guarded};
 
 /// What a story can hear.
 pub(super) enum News {
@@ -74,18 +74,10 @@ pub(super) struct Cluster {
 
 /// A running node. Dropping it kills it.
 struct Process {
-    child: Child,
+    child: Guarded,
     life: u32,
     /// Whether it has been asked to stop.
     stopping: bool,
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // An error means that it has ended already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 impl Cluster {
@@ -130,20 +122,17 @@ impl Cluster {
         let delay = format!("{}ms", self.delay.as_millis());
         let mut command = Command::new(&self.program);
         command
-            .args(["node", "--id", &node.to_string(), "--peers", &peers.join(","), "--cluster", &self.name])
+            .args(["node", "basic", "--id", &node.to_string(), "--peers", &peers.join(","), "--cluster", &self.name])
             .args(["--retry", &retry, "--delay", &delay, "--log-format", "json", "--stop-with-stdin", "--data"])
             .arg(self.directory.join(format!("n{node}")))
             .env("RUST_LOG", "info,paxos::received=debug")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
-        // Ctrl-C in a terminal reaches the whole foreground group. It is for this process to end the others.
-        #[cfg(unix)]
-        std::os::unix::process::CommandExt::process_group(&mut command, 0);
         self.lives += 1;
         let (life, teller) = (self.lives, self.teller.clone());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", self.program.display()))?;
-        let log = child.stderr.take().expect("stderr is a pipe");
+        let mut child = Guarded::spawn(&mut command)?;
+        let log = child.take_stderr();
         self.nodes.insert(node, Process { child, life, stopping: false });
         thread::spawn(move || listen(node, life, log, &teller));
         Ok(life)
@@ -158,7 +147,7 @@ impl Cluster {
     pub(super) fn stop(&mut self, node: u8) -> anyhow::Result<()> {
         let process = self.nodes.get_mut(&node).with_context(|| format!("n{node} does not run"))?;
         process.stopping = true;
-        drop(process.child.stdin.take());
+        process.child.close_stdin();
         Ok(())
     }
 

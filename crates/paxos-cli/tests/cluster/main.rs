@@ -108,7 +108,7 @@ fn a_disk_is_for_one_node_and_one_process() {
     assert!(cluster.start(1), "{}", cluster.log(1));
     let refused = |cluster: &Cluster, arguments: &str, data: &std::path::Path, why: &[&str]| {
         let peers = format!("1={0},2={0}", cluster.addresses[2]);
-        let (code, _, stderr) = run(paxos(&format!("node --peers {peers} {arguments} --data")).arg(data));
+        let (code, _, stderr) = run(paxos(&format!("node basic --peers {peers} {arguments} --data")).arg(data));
         assert_eq!(code, 1, "{stderr}");
         for words in why {
             assert!(stderr.contains(words), "{words:?} in {stderr}");
@@ -138,7 +138,7 @@ fn a_node_keeps_its_members_and_quorums() {
     }
     let [one, two, three] = [0, 1, 2].map(|node| cluster.addresses[node]);
     let refused = |arguments: &str, asked: &str| {
-        let (code, _, stderr) = run(paxos(&format!("node --id 1 {arguments} --data")).arg(cluster.data(1)));
+        let (code, _, stderr) = run(paxos(&format!("node basic --id 1 {arguments} --data")).arg(cluster.data(1)));
         assert_eq!(code, 1, "{stderr}");
         let found = "belongs to n1 of cluster \"paxos\", which is {n1,n2,n3} 2 of 3";
         for words in [found, &format!("this is n1 of cluster \"paxos\", which is {asked}"), "never change"] {
@@ -274,24 +274,25 @@ fn wrong_usage_is_exit_code_2_and_says_why() {
         assert!(stderr.contains(why), "{arguments}: {stderr}");
     };
     let peers = "1=127.0.0.1:1,2=127.0.0.1:2";
-    check("node", "--id");
-    check(&format!("node --id 64 --data x --peers {peers}"), "nodes are numbered 0 to 63");
-    check(&format!("node --id 3 --data x --peers {peers}"), "must name this node");
-    check(&format!("node --id 1 --data x --peers {peers},1=127.0.0.1:3"), "n1 twice");
-    check("node --id 1 --data x --peers 127.0.0.1:1", "ID=HOST:PORT");
-    check(&format!("node --id 1 --data x --peers {peers} --quorums flexible:1,1"), "may miss each other");
-    check(&format!("node --id 1 --data x --peers {peers} --retry 300..150"), "the shorter first");
+    check("node basic", "--id");
+    check(&format!("node basic --id 64 --data x --peers {peers}"), "nodes are numbered 0 to 63");
+    check(&format!("node basic --id 3 --data x --peers {peers}"), "must name this node");
+    check(&format!("node basic --id 1 --data x --peers {peers},1=127.0.0.1:3"), "n1 twice");
+    check("node basic --id 1 --data x --peers 127.0.0.1:1", "ID=HOST:PORT");
+    check(&format!("node basic --id 1 --data x --peers {peers} --quorums flexible:1,1"), "may miss each other");
+    check(&format!("node basic --id 1 --data x --peers {peers} --retry 300..150"), "the shorter first");
     check("propose --to 127.0.0.1 blue", "--to");
     check("propose --to 127.0.0.1:1 --timeout 5 blue", "300ms or 5s");
     check("learn", "--from");
     check(&format!("demo {}", "v ".repeat(17)), "1 to 16 values");
     check("demo --delay 1m", "at most 2s");
-    check(&format!("node --id 1 --data x --peers {peers} --json --log-format text"), "cannot be used with");
+    check(&format!("node basic --id 1 --data x --peers {peers} --json --log-format text"), "cannot be used with");
     let (code, _, stderr) = run(paxos("propose --to 127.0.0.1:1").arg(""));
     assert!(code == 2 && stderr.contains("at least one byte"), "{stderr}");
     let (code, _, stderr) = run(paxos("propose --to 127.0.0.1:1").arg("x".repeat(70_000)));
     assert!(code == 2 && stderr.contains("at most 65536 bytes"), "{stderr}");
-    let (code, _, stderr) = run(paxos(&format!("node --id 1 --data x --peers {peers}")).env("RUST_LOG", "paxos=loud"));
+    let (code, _, stderr) =
+        run(paxos(&format!("node basic --id 1 --data x --peers {peers}")).env("RUST_LOG", "paxos=loud"));
     assert!(code == 2 && stderr.contains("RUST_LOG"), "{stderr}");
 }
 

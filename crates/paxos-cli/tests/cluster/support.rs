@@ -119,7 +119,7 @@ impl Cluster {
     /// The command of one node.
     pub(crate) fn command(&self, node: usize) -> Command {
         let peers: Vec<_> = (1..).zip(&self.addresses).map(|(id, address)| format!("{id}={address}")).collect();
-        let mut command = paxos(&format!("node --id {node} --peers {} --retry 50..100 --data", peers.join(",")));
+        let mut command = paxos(&format!("node basic --id {node} --peers {} --retry 50..100 --data", peers.join(",")));
         command.arg(self.data(node)).stderr(File::create(self.log_path(node)).unwrap());
         command
     }

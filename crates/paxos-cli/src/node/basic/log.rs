@@ -8,11 +8,6 @@
 //! | `paxos::received` | debug | a message arrives |
 //! | `paxos::record` | debug | a record is appended, and becomes stable |
 
-use std::{
-    env,
-    io::{self, IsTerminal},
-};
-
 use paxos_basic::Replica;
 use paxos_messages::{
     Ballot,
@@ -21,23 +16,8 @@ use paxos_messages::{
 use paxos_node::Observer;
 use paxos_process::{NodeId, NodeSet, TimerOp};
 use tracing::{debug, info};
-use tracing_subscriber::EnvFilter;
 
-use super::LogFormat;
-use crate::decree::Decree;
-
-/// Sends the log to stderr. Fails when RUST_LOG cannot be read.
-pub(super) fn start(format: LogFormat) -> Result<(), String> {
-    let wanted = env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
-    let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG={wanted:?}: {error}"))?;
-    let coloured = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(coloured);
-    match format {
-        LogFormat::Text => log.init(),
-        LogFormat::Json => log.json().flatten_event(true).init(),
-    }
-    Ok(())
-}
+use crate::{decree::Decree, node::LogFormat};
 
 /// Watches one node and logs.
 pub(super) struct Log {

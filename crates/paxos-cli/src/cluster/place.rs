@@ -1,0 +1,206 @@
+//! The directory of a local cluster: who its members are and where, its key, and the memory of each node.
+//!
+//! ```text
+//! DIR/cluster.toml   name, key, quorums and members: also a file for `paxos node --config`
+//! DIR/key            the key of the cluster, which only its owner may read
+//! DIR/n1, n2, …      the memories
+//! DIR/n1.log, …      what the nodes log
+//! DIR/lock           held by the program that runs the cluster
+//! ```
+
+use std::{
+    collections::BTreeMap,
+    fmt::Write as _,
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, bail};
+use paxos_kv::Batch;
+use paxos_messages::multi::Record;
+use paxos_node::{Key, Store};
+use paxos_process::{NodeId, NodeSet};
+use paxos_quorums::Quorums;
+use serde::Deserialize;
+
+use crate::{args, node};
+
+/// The cluster that lives in a directory.
+#[derive(Clone)]
+pub(crate) struct Place {
+    directory: PathBuf,
+    pub(crate) name: String,
+    pub(crate) key: Key,
+    pub(crate) members: BTreeMap<NodeId, SocketAddr>,
+}
+
+/// What of `cluster.toml` concerns more than one node.
+#[derive(Deserialize)]
+struct Written {
+    cluster: String,
+    key: PathBuf,
+    peers: BTreeMap<String, String>,
+}
+
+impl Place {
+    /// The cluster in `directory`.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or its files cannot be read.
+    pub(crate) fn open(directory: &Path) -> anyhow::Result<Self> {
+        let file = directory.join(DESCRIPTION);
+        let text = match fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                bail!(
+                    "there is no cluster in {0}: {DESCRIPTION} is missing. `paxos cluster --data {0}` makes one",
+                    directory.display()
+                )
+            }
+            Err(error) => return Err(error).with_context(|| format!("cannot read {}", file.display())),
+        };
+        let written: Written =
+            toml::from_str(&text).with_context(|| format!("{} describes no cluster", file.display()))?;
+        let mut members = BTreeMap::new();
+        for (id, address) in &written.peers {
+            let peer: args::Peer =
+                format!("{id}={address}").parse().map_err(|error| anyhow::anyhow!("{}: {error}", file.display()))?;
+            members.insert(peer.id, peer.address);
+        }
+        let key = Key::read(directory.join(&written.key))?;
+        Ok(Self { directory: directory.to_owned(), name: written.cluster, key, members })
+    }
+
+    /// Makes a cluster of so many nodes, with new memories, in `directory`: at free ports, or from `port` on. All its
+    /// nodes are founding members. Nobody sees a cluster before it is whole.
+    ///
+    /// # Errors
+    ///
+    /// When there is something in the directory, no port is free, or files cannot be written.
+    pub(crate) fn found(directory: &Path, nodes: u8, port: Option<u16>) -> anyhow::Result<Self> {
+        fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        let strange = fs::read_dir(directory)?.filter_map(Result::ok).find(|entry| entry.file_name() != LOCK);
+        if let Some(strange) = strange {
+            bail!(
+                "{} holds {:?} and no cluster: give it a new or empty directory",
+                directory.display(),
+                strange.file_name()
+            );
+        }
+        let members = addresses(nodes, port)?;
+        let key = Key::generate().context("there is no randomness for a key")?;
+        write_private(&directory.join(KEY), &(key.to_hex() + "\n")).context("cannot write the key")?;
+        let name = format!("local-{}", &Key::generate()?.to_hex()[..8]);
+        let place = Self { directory: directory.to_owned(), name, key, members };
+        for &id in place.members.keys() {
+            place.found_node(id)?;
+        }
+        place.describe()?;
+        Ok(place)
+    }
+
+    /// Gives a node its name and an empty log: from now on an empty directory means that its memory is lost.
+    fn found_node(&self, id: NodeId) -> anyhow::Result<()> {
+        let data = self.data(id);
+        node::found(&data).with_context(|| format!("cannot write to {}", data.display()))?;
+        Store::<Record<Batch>>::open(&data, node::identity(id, &self.name, &self.quorums()?))?;
+        Ok(())
+    }
+
+    /// Writes `cluster.toml`, at once.
+    fn describe(&self) -> anyhow::Result<()> {
+        let mut text =
+            String::from("# A cluster of `paxos cluster`; also for `paxos node --config` and `paxos kv --cluster`.\n");
+        _ = writeln!(text, "cluster = \"{}\"\nkey = \"{KEY}\"\nquorums = \"majority\"\n\n[peers]", self.name);
+        for (id, address) in &self.members {
+            _ = writeln!(text, "{} = \"{address}\"", id.0);
+        }
+        let (whole, written) = (self.directory.join(DESCRIPTION), self.directory.join("cluster.toml.new"));
+        let mut file = File::create(&written).with_context(|| format!("cannot write {}", written.display()))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&written, &whole).with_context(|| format!("cannot write {}", whole.display()))?;
+        Ok(File::open(&self.directory)?.sync_all()?)
+    }
+
+    /// The quorums of the members.
+    ///
+    /// # Errors
+    ///
+    /// When there are no members.
+    pub(crate) fn quorums(&self) -> anyhow::Result<Quorums> {
+        Ok(Quorums::majority(self.members.keys().copied().collect::<NodeSet>())?)
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The memory of a node.
+    pub(crate) fn data(&self, id: NodeId) -> PathBuf {
+        self.directory.join(id.to_string())
+    }
+
+    /// What a node logs.
+    pub(crate) fn log(&self, id: NodeId) -> PathBuf {
+        self.directory.join(format!("{id}.log"))
+    }
+
+    pub(crate) fn description(&self) -> PathBuf {
+        self.directory.join(DESCRIPTION)
+    }
+}
+
+/// Whether a cluster lives in `directory`.
+pub(crate) fn is_place(directory: &Path) -> bool {
+    directory.join(DESCRIPTION).exists()
+}
+
+/// Makes this program the one that runs the cluster in `directory`, for as long as it keeps the file.
+///
+/// # Errors
+///
+/// When another one runs it.
+pub(crate) fn lock(directory: &Path) -> anyhow::Result<File> {
+    fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+    let lock =
+        File::create(directory.join(LOCK)).with_context(|| format!("cannot write to {}", directory.display()))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => bail!("another program runs the cluster in {}", directory.display()),
+        Err(TryLockError::Error(error)) => Err(error).context("cannot lock the directory"),
+    }
+}
+
+/// Ports are held until all are known, so that they differ; a moment later somebody else may have one.
+fn addresses(nodes: u8, port: Option<u16>) -> anyhow::Result<BTreeMap<NodeId, SocketAddr>> {
+    let (mut held, mut members) = (Vec::new(), BTreeMap::new());
+    for id in NodeSet::first(nodes) {
+        let port = match port {
+            None => 0,
+            Some(base) => base.checked_add(u16::from(id.0 - 1)).context("there is no port above 65535")?,
+        };
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+            .with_context(|| format!("port {port} is not free; give another --port, or none"))?;
+        members.insert(id, listener.local_addr()?);
+        held.push(listener);
+    }
+    Ok(members)
+}
+
+fn write_private(file: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(file)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+const DESCRIPTION: &str = "cluster.toml";
+const KEY: &str = "key";
+const LOCK: &str = "lock";

@@ -1,0 +1,189 @@
+//! The processes of a local cluster: started, killed, stopped and heard by this one, and by nobody else.
+//!
+//! Whatever happens here, the nodes end: one that is dropped is killed by its process id and waited for, and one whose
+//! parent is gone sees its stdin closed and stops by itself.
+
+use std::{
+    collections::BTreeMap,
+    fs::OpenOptions,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use paxos_process::NodeId;
+use serde_json::Value;
+
+use super::place::Place;
+use crate::process::Guarded;
+
+/// What happens to the processes.
+pub(crate) enum News {
+    /// A node is ready.
+    Ready {
+        /// Which.
+        node: NodeId,
+        /// How many records it has replayed.
+        records: u64,
+        /// Where it serves metrics, if it does.
+        metrics: Option<String>,
+    },
+    /// A node has ended by itself: this supervisor has neither killed nor stopped it.
+    Ended {
+        /// Which.
+        node: NodeId,
+        /// How.
+        status: ExitStatus,
+    },
+    /// The user wants to stop.
+    Interrupted,
+}
+
+/// What the reader of a node's stdout has to tell.
+enum Heard {
+    Ready(NodeId, u32, Value),
+    Silent(NodeId, u32),
+    Interrupted,
+}
+
+/// A cluster that runs as processes of this program.
+pub(crate) struct Supervisor {
+    place: Place,
+    program: PathBuf,
+    /// More options for every node.
+    options: Vec<String>,
+    nodes: BTreeMap<NodeId, Life>,
+    lives: u32,
+    heard: Receiver<Heard>,
+    teller: Sender<Heard>,
+}
+
+struct Life {
+    process: Guarded,
+    number: u32,
+}
+
+impl Supervisor {
+    /// Nothing runs yet. Every node is started with these further options of `paxos node`. From now on Ctrl-C and
+    /// SIGTERM are news.
+    ///
+    /// # Errors
+    ///
+    /// When signals cannot be listened for.
+    pub(crate) fn new(place: Place, options: Vec<String>) -> anyhow::Result<Self> {
+        let program = std::env::current_exe().context("cannot find the program itself")?;
+        let (teller, heard) = channel();
+        let interrupted = teller.clone();
+        ctrlc::set_handler(move || drop(interrupted.send(Heard::Interrupted))).context("cannot listen for signals")?;
+        Ok(Self { place, program, options, nodes: BTreeMap::new(), lives: 0, heard, teller })
+    }
+
+    pub(crate) const fn place(&self) -> &Place {
+        &self.place
+    }
+
+    pub(crate) fn address(&self, node: NodeId) -> SocketAddr {
+        self.place.members[&node]
+    }
+
+    /// The process id of a node that runs.
+    pub(crate) fn pid(&self, node: NodeId) -> Option<u32> {
+        self.nodes.get(&node).map(|life| life.process.id())
+    }
+
+    /// Starts a process of this very program as `node`; [`News::Ready`] tells when it is ready. What it logs is added
+    /// to the node's log file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub(crate) fn start(&mut self, node: NodeId) -> anyhow::Result<()> {
+        let path = self.place.log(node);
+        let log = OpenOptions::new().create(true).append(true).open(&path);
+        let log = log.with_context(|| format!("cannot write {}", path.display()))?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(["node", "--log-format", "json", "--stop-with-stdin", "--id", &node.0.to_string(), "--config"])
+            .arg(self.place.description())
+            .args(&self.options)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(log);
+        // What is meant for this program is not meant for its nodes.
+        std::env::vars().filter(|(name, _)| name.starts_with("PAXOS_")).for_each(|(name, _)| {
+            command.env_remove(name);
+        });
+        let mut process = Guarded::spawn(&mut command)?;
+        let stdout = process.take_stdout();
+        self.lives += 1;
+        let (number, teller) = (self.lives, self.teller.clone());
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Ok(line) = serde_json::from_str(&line) {
+                    let _ = teller.send(Heard::Ready(node, number, line)); // nobody need listen
+                }
+            }
+            let _ = teller.send(Heard::Silent(node, number));
+        });
+        self.nodes.insert(node, Life { process, number });
+        Ok(())
+    }
+
+    /// Kills `node` (SIGKILL on Unix), and waits until it is dead. If it does not run, nothing happens.
+    pub(crate) fn kill(&mut self, node: NodeId) {
+        drop(self.nodes.remove(&node));
+    }
+
+    /// Stops all nodes: what they have said is stable. One that does not stop in time is killed, which loses nothing
+    /// either. Returns those.
+    pub(crate) fn stop(&mut self) -> Vec<NodeId> {
+        self.nodes.values_mut().for_each(|life| life.process.close_stdin());
+        let deadline = Instant::now() + PATIENCE;
+        let mut killed = Vec::new();
+        for (node, mut life) in std::mem::take(&mut self.nodes) {
+            if life.process.ends_by(deadline).is_none() {
+                killed.push(node);
+            }
+        }
+        killed
+    }
+
+    /// The next thing that happens by `deadline`, if any does.
+    ///
+    /// # Errors
+    ///
+    /// When a node that has ended cannot be waited for.
+    pub(crate) fn next_news(&mut self, deadline: Instant) -> anyhow::Result<Option<News>> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let heard = match self.heard.recv_timeout(left) {
+                Ok(heard) => heard,
+                Err(RecvTimeoutError::Timeout) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => unreachable!("the supervisor itself can tell"),
+            };
+            let current = |node: &NodeId, number: u32| self.nodes.get(node).is_some_and(|life| life.number == number);
+            match heard {
+                Heard::Interrupted => return Ok(Some(News::Interrupted)),
+                Heard::Ready(node, number, line) if current(&node, number) => {
+                    let records = line["records"].as_u64().unwrap_or(0);
+                    let metrics = line["metrics"].as_str().map(str::to_owned);
+                    return Ok(Some(News::Ready { node, records, metrics }));
+                }
+                Heard::Silent(node, number) if current(&node, number) => {
+                    let mut life = self.nodes.remove(&node).expect("it is current");
+                    let status = life.process.wait().with_context(|| format!("cannot wait for {node}"))?;
+                    return Ok(Some(News::Ended { node, status }));
+                }
+                Heard::Ready(..) | Heard::Silent(..) => {} // of an earlier life, which was killed
+            }
+        }
+    }
+}
+
+/// How long nodes may take to stop.
+const PATIENCE: Duration = Duration::from_secs(20);

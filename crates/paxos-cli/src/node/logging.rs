@@ -1,0 +1,31 @@
+//! Where the log of a node goes, and in which form.
+
+use std::{
+    env,
+    io::{self, IsTerminal},
+};
+
+use tracing_subscriber::EnvFilter;
+
+/// How a log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object per line.
+    Json,
+}
+
+/// Sends the log to stderr. Fails when RUST_LOG cannot be read.
+pub(super) fn start(format: LogFormat) -> Result<(), String> {
+    let wanted = env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
+    let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG={wanted:?}: {error}"))?;
+    let coloured = io::stderr().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(coloured);
+    match format {
+        LogFormat::Text => log.init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
+    Ok(())
+}
