@@ -22,7 +22,7 @@ use paxos_messages::{
 use paxos_process::{Effects, EffectsOf, Event, EventOf, NodeId, Process};
 
 use crate::{
-    Ask, Batch, Command, Machine, Output, Query, Reply, Request, Status,
+    Ask, Batch, Command, MAX_COMMAND, Machine, Output, Query, Reply, Request, Status,
     queue::{Limits, Queue},
     reads::Reads,
 };
@@ -32,7 +32,8 @@ use crate::{
 pub struct Options {
     /// How many batches may be under way before commands wait for the next.
     pub pipeline: usize,
-    /// A batch that has as many bytes takes no more commands. One command may be longer than that.
+    /// A batch that has as many bytes takes no more commands. One command may be longer than that, and no batch is longer
+    /// than [`MAX_COMMAND`], so that it fits into a message.
     pub batch_bytes: usize,
     /// A batch that has as many commands takes no more.
     pub batch_commands: usize,
@@ -101,9 +102,15 @@ pub struct Service<R> {
 impl<R: Log> Service<R> {
     /// The service of a node, empty. After a restart, replay the node's records first; the replica then tells all that
     /// is chosen again.
+    ///
+    /// # Panics
+    ///
+    /// When the pipeline or a batch has no room: nothing would ever be proposed.
     #[must_use]
     pub const fn new(replica: R, options: Options) -> Self {
         let Options { pipeline, batch_bytes, batch_commands, queue_bytes, compact_after } = options;
+        assert!(0 < pipeline && 0 < batch_commands, "a pipeline and a batch have room for one");
+        let batch_bytes = if batch_bytes < MAX_COMMAND { batch_bytes } else { MAX_COMMAND };
         Self {
             replica,
             machine: Machine::new(),

@@ -239,6 +239,20 @@ fn what_is_no_command_gets_an_answer_and_ends_its_batch() {
 }
 
 #[test]
+fn a_digest_tells_what_clients_were_answered() {
+    // The same entries after as many commands, and another operation would be done when it is asked again.
+    let after = |commands: [Command; 2]| {
+        let mut machine = machine();
+        apply(&mut machine, &commands);
+        machine
+    };
+    let [first, second, other] = [0, 1, 2].map(|sequence| command(sequence, put("k", "v")));
+    let (one, another) = (after([first.clone(), second]), after([first, other]));
+    assert_eq!((one.keys(), one.bytes()), (another.keys(), another.bytes()));
+    assert_ne!(one.digest(), another.digest());
+}
+
+#[test]
 #[should_panic(expected = "slot s2 is applied where s1 is next")]
 fn a_gap_is_not_applied() {
     machine().apply(Slot(2), &Entry::Noop, |_| {});

@@ -97,6 +97,10 @@ fn a_deposed_leader_tells_what_becomes_of_what_it_proposed() {
     let proposed = theatre.proposed();
     theatre.tell(Output::Follows { leader: None });
     assert_eq!(theatre.answers(), [(2, NOT_LEADER), (3, NOT_LEADER)], "these were not proposed");
+    theatre.execute(4, nth(4));
+    theatre.ask(5, Ask::Read(get("k")));
+    assert_eq!(theatre.answers(), [(4, NOT_LEADER), (5, NOT_LEADER)]);
+    assert_eq!(theatre.asked(), [], "nor is anything after them");
 
     // The new leader has one of the two chosen, and others of its own.
     theatre.tell(Output::Follows { leader: Some(NodeId(2)) });
