@@ -1,277 +1,78 @@
-//! `paxos demo`: a cluster of real processes decides in front of your eyes, loses a node, and remembers.
+//! `paxos demo`: clusters of real processes that lose nodes in front of your eyes, and what they remember.
 //!
-//! The story is in this file, act by act. `cluster.rs` starts, kills and ends the processes and hears what they log;
-//! `tally.rs` judges what was heard, and `screen.rs` shows it.
+//! `log.rs` is the replicated store under load, whose leader is killed; `basic.rs` a single decision, message by message.
+//! They share the screen, and the way a demonstration ends.
 
 use std::{
-    fs,
-    io::{self, Read},
+    fmt, fs,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Duration,
 };
 
 use anyhow::{Context, bail};
-use paxos_messages::single::Request;
 use tempfile::TempDir;
 
-use crate::{args, decree::Decree};
+mod log;
 
-mod cluster;
+mod basic;
+
 mod screen;
-mod tally;
 
-use cluster::{Cluster, Interrupted, News};
-use screen::Screen;
-use tally::{Tally, Verdict};
-
-/// Watch three nodes on this machine choose one value, while one of them is killed
+/// Watch a replicated store lose its leader under load, and lose nothing else
 ///
-/// Three processes with memories on disk; two clients that want different values at the same time; a node killed in
-/// the middle and brought back; and a full restart. Every message is shown by phase, as it is sent. At the end the
-/// program checks that one value was chosen, only one, and that all nodes know it, also after the restart.
+/// Three processes with memories on disk; clients that write and read without pause; the leader killed with SIGKILL,
+/// another one elected, the dead one started again and caught up; then everything stopped and started again. At the end
+/// the program checks that every acknowledged write is there, that all nodes hold the same state, and that what the
+/// clients saw is linearizable: what one store would have told them that does one thing after the other.
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, subcommand_negates_reqs = true)]
 pub(crate) struct Demo {
-    /// `basic` (the protocol, optional), then what the clients propose, each a value; - reads one per line from stdin
-    #[arg(value_name = "[basic] VALUES")]
-    values: Vec<String>,
-    /// Keep the nodes' memories at the end, and say where they are
-    #[arg(long)]
-    keep: bool,
-    /// Put the nodes' memories into this new or empty directory, and keep them
-    #[arg(long, value_name = "DIR")]
-    data: Option<PathBuf>,
-    /// How slow the network between the nodes is: more to follow by eye, less to be done sooner
-    #[arg(long, default_value = "120ms", value_name = "TIME", value_parser = args::duration)]
-    delay: Duration,
-    /// Print nothing but the verdict, as one JSON object
-    #[arg(long)]
-    json: bool,
-    /// Print nothing but the verdict
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(subcommand)]
+    protocol: Option<Protocol>,
+    #[command(flatten)]
+    log: log::Log,
+}
+
+#[derive(clap::Subcommand)]
+enum Protocol {
+    Basic(basic::Basic),
 }
 
 const EXAMPLES: &str = "Examples:
   paxos demo
-  paxos demo red yellow blue
-  printf 'red\\nyellow\\n' | paxos demo -
-  paxos demo --json | jq .chosen
-  paxos demo --keep
+  paxos demo --nodes 5 --kills 3
+  paxos demo commands.txt          put colour blue, append log x, cas colour blue green, ...: one a line
+  printf 'put a 1\\nput b 2\\n' | paxos demo -
+  paxos demo --json | jq .fail_over_ms
+  paxos demo --data here           then: paxos cluster --data here
+  paxos demo basic                 one decision, message by message
 
-Exit code: 0 everything held, 1 something did not, 2 usage, 130 interrupted.";
+Exit code: 0 everything held, 1 something did not, 2 usage, 3 the history was too hard to judge, 130 interrupted.";
 
 impl Demo {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let values = match self.proposals()? {
-            Ok(values) => values,
-            Err(problem) => return Ok(args::usage(problem)),
+        let told = match self.protocol {
+            Some(Protocol::Basic(basic)) => basic.run(),
+            None => self.log.run(),
         };
-        if SLOWEST < self.delay {
-            return Ok(args::usage(format!("--delay is at most {SLOWEST:?}: nobody waits longer for the next line")));
-        }
-        let directory = Directory::new(self.data.as_deref(), self.keep)?;
-        let quiet = self.quiet || self.json;
-        let cluster = Cluster::new(directory.path(), self.delay)?;
-        let mut story = Story { cluster, tally: Tally::new(), screen: Screen::new(quiet) };
-        let told = story.tell(&values);
-        drop(story); // every process has ended before its directory goes
-        let verdict = match told {
-            Ok(verdict) => verdict,
+        match told {
             Err(error) if error.is::<Interrupted>() => {
                 eprintln!("{Interrupted}: all nodes have been stopped");
-                return Ok(ExitCode::from(130));
+                Ok(ExitCode::from(130))
             }
-            Err(error) => return Err(error),
-        };
-        let mut screen = Screen::new(false);
-        if self.json {
-            screen.line(&verdict.to_json().to_string())?;
-        } else {
-            verdict.show(&mut screen)?;
+            told => told,
         }
-        if let Some(kept) = directory.kept()
-            && !self.json
-        {
-            screen.line(&format!("The memories are kept in {}", kept.display()))?;
-        }
-        Ok(if verdict.held() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-    }
-
-    /// What the clients propose; the inner error is the user's.
-    fn proposals(&self) -> anyhow::Result<Result<Vec<Decree>, String>> {
-        let words: Vec<&str> = self.values.iter().map(String::as_str).collect();
-        let words = words.strip_prefix(&["basic"]).unwrap_or(&words);
-        let mut stdin = String::new();
-        let words: Vec<&str> = match words {
-            [] => vec!["blue", "green"],
-            ["-"] => {
-                io::stdin().take(STDIN).read_to_string(&mut stdin).context("cannot read values from stdin")?;
-                stdin.lines().filter(|line| !line.is_empty()).collect()
-            }
-            words => words.to_vec(),
-        };
-        if words.is_empty() || CLIENTS < words.len() {
-            return Ok(Err(format!("expected 1 to {CLIENTS} values, found {}", words.len())));
-        }
-        Ok(words.into_iter().map(str::parse).collect())
-    }
-}
-
-/// The demonstration under way.
-struct Story {
-    cluster: Cluster,
-    tally: Tally,
-    screen: Screen,
-}
-
-impl Story {
-    fn tell(&mut self, values: &[Decree]) -> anyhow::Result<Verdict> {
-        let clients = values.len();
-        self.act("Three nodes start", "Each is a process with a memory of its own on disk. No node is special.")?;
-        self.start_all()?;
-
-        let all_at_once = if clients == 1 { "A client proposes" } else { "Clients propose, all at once" };
-        self.act(
-            all_at_once,
-            "The higher ballot gets the promises. Who is refused outbids, or adopts what was voted for.",
-        )?;
-        for (client, value) in values.iter().enumerate() {
-            let (name, node) = (client + 1, cluster::asked_by(client));
-            self.screen.line(&format!("  client {name} asks n{node} for {:?}", value.to_string()))?;
-        }
-        self.cluster.propose(values);
-        // Somebody has heard the promise of n3 and may be elected by it: now it matters that n3 keeps it.
-        self.watch("a promise from n3", |heard| heard.promised_by.contains(&3))?;
-
-        self.act("n3 is killed, having promised", "SIGKILL. Two of three are still a majority: the others decide.")?;
-        self.cluster.kill(3);
-        self.watch("the clients' answers", |heard| heard.answers.len() == clients)?;
-        self.watch("n1 and n2 to learn", |heard| [1, 2].iter().all(|node| heard.told.contains_key(node)))?;
-        for (client, output) in &self.tally.heard().answers {
-            self.screen.line(&format!(
-                "  client {} is told by n{}: {output}",
-                client + 1,
-                cluster::asked_by(*client)
-            ))?;
-        }
-
-        self.act(
-            "n3 comes back on the same disk",
-            "What it promised was stable before it was said, so it still holds.",
-        )?;
-        self.restart(3)?;
-        let learned = self.ask([1, 2, 3])?;
-
-        self.act(
-            "Everything stops, and starts again from disk",
-            "Nobody remembers what was chosen, but a majority remembers its votes: whoever asks must find it. n3 asks first.",
-        )?;
-        for node in NODES {
-            self.cluster.stop(node)?;
-            self.watch(&format!("the end of n{node}"), |heard| !heard.running.contains_key(&node))?;
-        }
-        self.start_all()?;
-        let relearned = self.ask([3, 1, 2])?;
-        Ok(self.tally.judge(values, &learned, &relearned))
-    }
-
-    fn act(&mut self, title: &str, what_to_look_at: &str) -> anyhow::Result<()> {
-        self.screen.heading(title, what_to_look_at)
-    }
-
-    /// Starts the whole cluster; on other ports, if somebody else has just taken one.
-    fn start_all(&mut self) -> anyhow::Result<()> {
-        for _ in 0..ATTEMPTS {
-            self.cluster.choose_ports()?;
-            for node in NODES {
-                self.start(node)?;
-            }
-            match self.ready(&NODES) {
-                Ok(()) => return Ok(()),
-                Err(error) if !error.is::<cluster::PortTaken>() => return Err(error),
-                Err(_) => NODES.iter().for_each(|&node| self.cluster.kill(node)),
-            }
-        }
-        bail!("no free ports were found on 127.0.0.1 in {ATTEMPTS} attempts")
-    }
-
-    /// Starts one node again where its peers expect it.
-    fn restart(&mut self, node: u8) -> anyhow::Result<()> {
-        for _ in 0..ATTEMPTS {
-            self.start(node)?;
-            match self.ready(&[node]) {
-                Ok(()) => return Ok(()),
-                Err(error) if !error.is::<cluster::PortTaken>() => return Err(error),
-                Err(_) => self.cluster.kill(node),
-            }
-        }
-        bail!("the port of n{node} was taken while it was down; try again")
-    }
-
-    fn start(&mut self, node: u8) -> anyhow::Result<()> {
-        let life = self.cluster.start(node)?;
-        self.tally.started(node, life);
-        Ok(())
-    }
-
-    /// Waits until `nodes` have read their disks, and all nodes are connected with each other.
-    fn ready(&mut self, nodes: &[u8]) -> anyhow::Result<()> {
-        for &node in nodes {
-            self.watch(&format!("n{node} to be ready"), |heard| heard.ready.contains_key(&node))?;
-            let records = self.tally.heard().ready[&node];
-            let address = self.cluster.address(node);
-            let memory = match records {
-                0 => "nothing to remember".into(),
-                1 => "1 record to replay".into(),
-                _ => format!("{records} records to replay"),
-            };
-            self.screen.line(&format!("  n{node} at {address} with {memory}"))?;
-        }
-        self.watch("the nodes to connect with each other", |heard| heard.links.len() == NODES.len() * (NODES.len() - 1))
-    }
-
-    /// Asks the nodes what is chosen, one after the other.
-    fn ask(&mut self, nodes: [u8; 3]) -> anyhow::Result<Vec<Decree>> {
-        let mut learned = Vec::new();
-        for node in nodes {
-            let told = |heard: &tally::Heard| heard.told.get(&node).copied().unwrap_or(0);
-            let before = told(self.tally.heard());
-            self.cluster.ask(node, Request::Learn);
-            // Its log tells it, too: cause before effect, although the two arrive by different ways.
-            self.watch(&format!("n{node} to say what is chosen"), |heard| {
-                heard.learned.is_some() && before < told(heard)
-            })?;
-            let value = self.tally.take_learned().context("it was there a moment ago")?;
-            self.screen.line(&format!("  n{node} says that {:?} is chosen", value.to_string()))?;
-            learned.push(value);
-        }
-        Ok(learned)
-    }
-
-    /// Shows and counts what is heard, until `enough`.
-    fn watch(&mut self, what: &str, enough: impl Fn(&tally::Heard) -> bool) -> anyhow::Result<()> {
-        let deadline = cluster::deadline();
-        while !enough(self.tally.heard()) {
-            let news = self.cluster.next_news(deadline).with_context(|| format!("waited for {what}"))?;
-            if let News::Logged { node, line, .. } = &news {
-                self.screen.event(*node, line)?;
-            }
-            self.tally.count(news);
-        }
-        Ok(())
     }
 }
 
 /// Where the memories are: removed at the end, unless they are to be kept.
-enum Directory {
+pub(super) enum Directory {
     Temporary(TempDir),
     Kept(PathBuf),
 }
 
 impl Directory {
-    fn new(wanted: Option<&Path>, keep: bool) -> anyhow::Result<Self> {
+    pub(super) fn new(wanted: Option<&Path>, keep: bool) -> anyhow::Result<Self> {
         if let Some(wanted) = wanted {
             let used = fs::read_dir(wanted).is_ok_and(|mut entries| entries.next().is_some());
             if used {
@@ -284,14 +85,14 @@ impl Directory {
         Ok(if keep { Self::Kept(directory.keep()) } else { Self::Temporary(directory) })
     }
 
-    fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         match self {
             Self::Temporary(directory) => directory.path(),
             Self::Kept(path) => path,
         }
     }
 
-    fn kept(&self) -> Option<&Path> {
+    pub(super) fn kept(&self) -> Option<&Path> {
         match self {
             Self::Temporary(_) => None,
             Self::Kept(path) => Some(path),
@@ -299,13 +100,14 @@ impl Directory {
     }
 }
 
-/// The nodes of the demonstration.
-const NODES: [u8; 3] = [1, 2, 3];
-/// The most clients.
-const CLIENTS: usize = 16;
-/// The most bytes of values that are read from stdin.
-const STDIN: u64 = (CLIENTS * (Decree::LIMIT + 1)) as u64;
-/// The slowest network that the story's deadlines leave room for.
-const SLOWEST: Duration = Duration::from_secs(2);
-/// To find free ports.
-const ATTEMPTS: usize = 10;
+/// The user has pressed Ctrl-C.
+#[derive(Debug)]
+pub(super) struct Interrupted;
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("interrupted")
+    }
+}
+
+impl std::error::Error for Interrupted {}

@@ -13,6 +13,8 @@ mod client;
 mod cluster;
 mod decree;
 mod demo;
+mod kv;
+mod load;
 mod mutants;
 mod node;
 mod output;
@@ -44,6 +46,7 @@ enum Command {
     Demo(demo::Demo),
     Cluster(cluster::Cluster),
     Node(Box<node::Node>),
+    Kv(kv::Kv),
     Propose(client::Propose),
     Learn(client::Learn),
     Check(check::Check),
@@ -57,6 +60,7 @@ fn main() -> ExitCode {
         Command::Demo(command) => command.run(),
         Command::Cluster(command) => command.run(),
         Command::Node(command) => command.run(),
+        Command::Kv(command) => command.run(),
         Command::Propose(command) => command.run(),
         Command::Learn(command) => command.run(),
         Command::Check(command) => command.run(),

@@ -18,7 +18,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use paxos_kv::Batch;
+use paxos_kv::{Batch, client::Config};
 use paxos_messages::multi::Record;
 use paxos_node::{Key, Store};
 use paxos_process::{NodeId, NodeSet};
@@ -32,7 +32,7 @@ use crate::{args, node};
 pub(crate) struct Place {
     directory: PathBuf,
     pub(crate) name: String,
-    pub(crate) key: Key,
+    key: Key,
     pub(crate) members: BTreeMap<NodeId, SocketAddr>,
 }
 
@@ -147,6 +147,11 @@ impl Place {
     /// What a node logs.
     pub(crate) fn log(&self, id: NodeId) -> PathBuf {
         self.directory.join(format!("{id}.log"))
+    }
+
+    /// How a client reaches it.
+    pub(crate) fn config(&self) -> Config {
+        Config { key: Some(self.key.clone()), ..Config::new(self.members.clone(), self.name.clone()) }
     }
 
     pub(crate) fn description(&self) -> PathBuf {

@@ -10,7 +10,7 @@ use crate::support::{Guard, eventually, paxos, processes_of, run};
 
 /// A demonstration whose temporary directories are in `place`.
 fn demo(place: &Path, arguments: &str) -> Command {
-    let mut command = paxos(&format!("demo {arguments}"));
+    let mut command = paxos(&format!("demo basic {arguments}"));
     command.env("TMPDIR", place).env_remove("NO_COLOR");
     command
 }
@@ -38,7 +38,7 @@ fn programs_read_json_and_values_come_from_stdin() {
     let values = place.path().join("values");
     fs::write(&values, "red\nyellow\n\nblue\n").unwrap();
     let kept = place.path().join("kept");
-    let mut command = demo(place.path(), "basic - --delay 20ms --json --data");
+    let mut command = demo(place.path(), "- --delay 20ms --json --data");
     let (code, stdout, stderr) = run(command.arg(&kept).stdin(fs::File::open(&values).unwrap()));
     assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
     let verdict: serde_json::Value = serde_json::from_str(&stdout).unwrap();

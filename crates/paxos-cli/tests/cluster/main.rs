@@ -284,8 +284,8 @@ fn wrong_usage_is_exit_code_2_and_says_why() {
     check("propose --to 127.0.0.1 blue", "--to");
     check("propose --to 127.0.0.1:1 --timeout 5 blue", "300ms or 5s");
     check("learn", "--from");
-    check(&format!("demo {}", "v ".repeat(17)), "1 to 16 values");
-    check("demo --delay 1m", "at most 2s");
+    check(&format!("demo basic {}", "v ".repeat(17)), "1 to 16 values");
+    check("demo basic --delay 1m", "at most 2s");
     check(&format!("node basic --id 1 --data x --peers {peers} --json --log-format text"), "cannot be used with");
     let (code, _, stderr) = run(paxos("propose --to 127.0.0.1:1").arg(""));
     assert!(code == 2 && stderr.contains("at least one byte"), "{stderr}");
@@ -298,7 +298,7 @@ fn wrong_usage_is_exit_code_2_and_says_why() {
 
 #[test]
 fn every_command_has_examples() {
-    for command in ["demo", "node", "propose", "learn"] {
+    for command in ["demo", "demo basic", "cluster", "node", "node basic", "kv", "propose", "learn"] {
         let (code, stdout, _) = run(&mut paxos(&format!("{command} --help")));
         assert!(code == 0 && stdout.contains("Examples:"), "{command}");
     }

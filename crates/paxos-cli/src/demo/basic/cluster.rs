@@ -24,7 +24,7 @@ use paxos_messages::single::{Output, Request};
 use paxos_node::ClientError;
 use serde_json::Value;
 
-use super::NODES;
+use super::{Interrupted, NODES};
 use crate::{client::Asker, decree::Decree, process::Guarded};
 
 /// What a story can hear.
@@ -249,18 +249,6 @@ fn listen(node: u8, life: u32, log: ChildStderr, teller: &Sender<News>) {
     }
     let _ = teller.send(News::Ended { node, life, words });
 }
-
-/// The user has pressed Ctrl-C.
-#[derive(Debug)]
-pub(super) struct Interrupted;
-
-impl fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("interrupted")
-    }
-}
-
-impl std::error::Error for Interrupted {}
 
 /// A node cannot listen where it should.
 #[derive(Debug)]

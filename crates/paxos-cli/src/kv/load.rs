@@ -1,0 +1,172 @@
+//! `paxos kv load`: many clients at a time, and how long they waited. `paxos kv judge`: were they told the truth?
+
+use std::{
+    fs::File,
+    io::{BufReader, BufWriter, Write},
+    path::PathBuf,
+    process::ExitCode,
+    sync::atomic::Ordering,
+    thread,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use indicatif::{ProgressBar, ProgressStyle};
+use paxos_judge::{Verdict, judge, read_history, write_history};
+use serde_json::json;
+
+use super::Target;
+use crate::{
+    args::usage,
+    load::{Load, Plan, Seen, Work},
+    output::say,
+    search::{UNDECIDED, stop_on_interrupt},
+};
+
+/// Let many clients write and read at a time, and measure how long they wait
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  paxos kv load --cluster here
+  paxos kv load --cluster here --clients 64 --seconds 5 --value-size 256
+  paxos kv load --cluster here --keys 16 --reads 50 --history h.ndjson && paxos kv judge h.ndjson
+
+The figures are of this machine and its load at this moment; the clients share it with whatever else runs.
+
+Exit code: 0 every operation was answered, 1 some were not, 2 usage.")]
+pub(super) struct LoadCommand {
+    /// How many clients; each does one thing after the other
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    clients: u64,
+    /// For how long
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    seconds: u64,
+    /// The bytes of a value
+    #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=262_144))]
+    value_size: u32,
+    /// How many keys there are
+    #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    keys: u64,
+    /// How many of 100 operations read
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100))]
+    reads: u64,
+    /// Write what the clients asked and heard to this file, as paxos-history/1
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    #[command(flatten)]
+    target: Target,
+}
+
+impl LoadCommand {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let plan = Plan {
+            config: self.target.config()?,
+            clients: self.clients,
+            work: Work::generated(self.keys, self.value_size as usize, 100 - self.reads),
+            history: self.history.is_some(),
+            begins: (Instant::now(), 0),
+        };
+        let stop = stop_on_interrupt()?;
+        let bar = bar(self.seconds, self.target.json);
+        let load = Load::start(plan)?;
+        let end = Instant::now() + Duration::from_secs(self.seconds);
+        while Instant::now() < end && !stop.load(Ordering::Relaxed) && !load.is_over() {
+            thread::sleep(TICK.min(end.saturating_duration_since(Instant::now())));
+            let seconds = load.now() / 1_000_000_000;
+            bar.set_position(seconds);
+            bar.set_message(format!("{} operations", load.done()));
+        }
+        load.stop();
+        let seen = load.join()?;
+        bar.finish_and_clear();
+        if let Some(file) = &self.history {
+            let name = file.display();
+            let mut out = BufWriter::new(File::create(file).with_context(|| format!("cannot write {name}"))?);
+            write_history(&seen.history, &mut out)
+                .and_then(|()| out.flush())
+                .with_context(|| format!("cannot write {name}"))?;
+        }
+        self.print(&seen);
+        Ok(ExitCode::from(u8::from(seen.failed + seen.unknown > 0)))
+    }
+
+    fn print(&self, seen: &Seen) {
+        let milliseconds = |percent| seen.percentile(percent).as_secs_f64() * 1e3;
+        let (median, p99, p999) = (milliseconds(50.0), milliseconds(99.0), milliseconds(99.9));
+        let longest = seen.latency.max() as f64 / 1e3;
+        if self.target.json {
+            return say(json!({
+                "clients": self.clients, "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads,
+                "seconds": seen.took.as_secs_f64(), "answered": seen.answered, "not_done": seen.failed,
+                "unknown": seen.unknown, "operations_per_second": seen.rate(), "p50_ms": median, "p99_ms": p99,
+                "p99.9_ms": p999, "max_ms": longest, "trouble": seen.trouble,
+            }));
+        }
+        say(format_args!(
+            "{} operations in {:.1} s: {:.0} a second; {} not done, {} of unknown outcome",
+            seen.answered,
+            seen.took.as_secs_f64(),
+            seen.rate(),
+            seen.failed,
+            seen.unknown
+        ));
+        say(format_args!("latency in ms: p50 {median:.2}, p99 {p99:.2}, p99.9 {p999:.2}, longest {longest:.2}"));
+        if let Some(trouble) = &seen.trouble {
+            say(format_args!("the last trouble: {trouble}"));
+        }
+    }
+}
+
+fn bar(seconds: u64, quiet: bool) -> ProgressBar {
+    if quiet || !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        return ProgressBar::hidden();
+    }
+    let style = "{bar:30} {pos}/{len} s, {msg}";
+    ProgressBar::new(seconds).with_style(ProgressStyle::with_template(style).expect("a valid template"))
+}
+
+/// Judge what clients saw: is it what one store would have told them that does one thing after the other?
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  paxos kv judge h.ndjson
+
+Exit code: 0 linearizable, 1 not: with the answer that fits nowhere, 2 no history, 3 too hard to say.")]
+pub(super) struct Judge {
+    /// A history, paxos-history/1, that is of all clients since the store was empty
+    file: PathBuf,
+    /// Print one JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Judge {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let name = self.file.display();
+        let file = match File::open(&self.file) {
+            Ok(file) => file,
+            Err(error) => return Ok(usage(format!("cannot read {name}: {error}"))),
+        };
+        let verdict = match read_history(BufReader::new(file)) {
+            Ok(history) => judge(&history),
+            Err(error) => return Ok(usage(format!("{name} is no history: {error}"))),
+        };
+        let (word, text, code) = match verdict {
+            Ok(Verdict::Linearizable { calls, keys }) => {
+                ("linearizable", format!("linearizable: {calls} calls of {keys} keys"), 0)
+            }
+            Ok(Verdict::NotLinearizable(why)) => ("not linearizable", why.to_string(), 1),
+            Ok(Verdict::Undecided { key }) => {
+                ("undecided", format!("undecided: too many calls of key {key:?} overlap"), UNDECIDED)
+            }
+            Err(error) => return Ok(usage(format!("{name}: {error}"))),
+        };
+        if self.json {
+            say(json!({ "verdict": word, "text": text }));
+        } else {
+            say(text);
+        }
+        Ok(ExitCode::from(code))
+    }
+}
+
+/// Between two looks at the clients.
+const TICK: Duration = Duration::from_millis(100);

@@ -1,0 +1,210 @@
+//! `paxos kv status` and `paxos kv transfer`: how the nodes are, and who leads.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    process::ExitCode,
+    thread,
+    time::{Duration, Instant},
+};
+
+use paxos_kv::client::Config;
+use paxos_node::ClientError;
+use paxos_process::NodeId;
+use serde_json::{Value, json};
+
+use super::Target;
+use crate::{
+    args,
+    node::words::{Asked, Inspection, Replied},
+    output::say,
+};
+
+/// Show how each node is: who leads, how far the log is, what waits, how the disk does
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  paxos kv status --cluster here
+  paxos kv status --cluster here --json | jq '.nodes[].applied'
+
+Columns: the slots are the first that is not chosen, and not applied; queue is commands that wait + batches under way +
+reads that wait; sync is how long one takes on average, and the longest; equal digests at equal slots are equal states.
+A star marks the leader.
+
+Exit code: 0 a leader serves, 1 none does, 2 usage.")]
+pub(super) struct StatusCommand {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Hand leadership over to another node
+#[derive(clap::Args)]
+#[command(after_help = "Examples:
+  paxos kv transfer --cluster here 2
+
+Exit code: 0 it leads, 1 it does not, 2 usage.")]
+pub(super) struct Transfer {
+    /// The number of the node that is to lead
+    #[arg(value_parser = args::node_id)]
+    node: NodeId,
+    #[command(flatten)]
+    target: Target,
+}
+
+/// How each node of a cluster is, or why it does not say.
+pub(crate) type Inspected = BTreeMap<NodeId, Result<Inspection, ClientError>>;
+
+/// Asks every node, each for at most a second, all at the same time.
+pub(crate) fn inspect(config: &Config, deadline: Instant) -> Inspected {
+    let deadline = deadline.min(Instant::now() + PATIENCE);
+    thread::scope(|scope| {
+        let asked: Vec<_> = config
+            .nodes
+            .iter()
+            .map(|(&node, &address)| (node, scope.spawn(move || inspect_one(config, address, deadline))))
+            .collect();
+        asked.into_iter().map(|(node, asked)| (node, asked.join().expect("asking does not panic"))).collect()
+    })
+}
+
+fn inspect_one(config: &Config, address: SocketAddr, deadline: Instant) -> Result<Inspection, ClientError> {
+    match Target::ask_node(config, address, &Asked::Inspect, deadline)? {
+        Replied::Inspected(inspection) => Ok(*inspection),
+        _ => Err(ClientError::Misunderstood("it is no inspection".into())),
+    }
+}
+
+/// The node that says that it leads; of two, the one in the higher ballot.
+pub(crate) fn leader(inspected: &Inspected) -> Option<NodeId> {
+    let leads = inspected.iter().filter_map(|(node, found)| {
+        let status = found.as_ref().ok()?.status;
+        status.leads.then_some((status.ballot, *node))
+    });
+    leads.max().map(|(_, node)| node)
+}
+
+impl StatusCommand {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = self.target.config()?;
+        let inspected = inspect(&config, self.target.deadline());
+        let leader = leader(&inspected);
+        if self.target.json {
+            let nodes: Vec<_> = inspected.iter().map(|(node, found)| to_json(*node, &config, found)).collect();
+            say(
+                json!({ "cluster": config.cluster, "leader": leader.map(|leader| leader.to_string()), "nodes": nodes }),
+            );
+        } else {
+            show(&config, &inspected, leader);
+        }
+        Ok(if leader.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+fn show(config: &Config, inspected: &Inspected, leader: Option<NodeId>) {
+    say(format_args!(
+        "{:<5}{:<22}{:<8}{:>9}{:>9}{:>8}{:>12}{:>17}{:>10}  {:<16}",
+        "node", "address", "ballot", "chosen", "applied", "keys", "queue", "sync", "log", "digest"
+    ));
+    for (node, found) in inspected {
+        let address = config.nodes[node].to_string();
+        let name = if leader == Some(*node) { format!("{node}*") } else { node.to_string() };
+        match found {
+            Err(error) => say(format_args!("{name:<5}{address:<22}{error}")),
+            Ok(inspection) => {
+                let status = &inspection.status;
+                let ballot = status.ballot.map_or("-".into(), |ballot| ballot.to_string());
+                let queue = format!("{}+{}+{}", status.queued, status.under_way, status.reads);
+                let sync = format!("{} / {}", short(mean_sync(inspection)), short(inspection.longest_sync));
+                say(format_args!(
+                    "{name:<5}{address:<22}{ballot:<8}{:>9}{:>9}{:>8}{queue:>12}{sync:>17}{:>9}K  {:016x}",
+                    status.chosen.0,
+                    status.applied.0,
+                    status.keys,
+                    inspection.log_bytes >> 10,
+                    status.digest
+                ));
+            }
+        }
+    }
+    match leader {
+        Some(leader) => say(format_args!("{leader} leads.")),
+        None => say("No node leads: are more than half of them running? A new leader takes a moment."),
+    }
+}
+
+fn mean_sync(inspection: &Inspection) -> Duration {
+    inspection.sync_time.div_f64((inspection.syncs as f64).max(1.0))
+}
+
+/// A length of time in few characters.
+fn short(time: Duration) -> String {
+    let milliseconds = time.as_secs_f64() * 1e3;
+    if milliseconds < 10.0 { format!("{milliseconds:.1}ms") } else { format!("{milliseconds:.0}ms") }
+}
+
+fn to_json(node: NodeId, config: &Config, found: &Result<Inspection, ClientError>) -> Value {
+    let (name, address) = (node.to_string(), config.nodes[&node]);
+    let inspection = match found {
+        Ok(inspection) => inspection,
+        Err(error) => return json!({ "node": name, "address": address, "error": error.to_string() }),
+    };
+    let status = &inspection.status;
+    let peers = inspection.peers.iter().map(|peer| {
+        json!({
+            "node": peer.node.to_string(), "connected": peer.connected, "queued_bytes": peer.queued_bytes,
+            "sent": peer.sent, "bytes_sent": peer.bytes_sent, "received": peer.received,
+            "bytes_received": peer.bytes_received,
+        })
+    });
+    json!({
+        "node": name, "address": address, "leads": status.leads,
+        "leader": status.leader.map(|leader| leader.to_string()),
+        "ballot": status.ballot.map(|ballot| ballot.to_string()),
+        "chosen": status.chosen.0, "applied": status.applied.0, "digest": format!("{:016x}", status.digest),
+        "keys": status.keys, "bytes": status.bytes, "sessions": status.sessions,
+        "queued": status.queued, "under_way": status.under_way, "reads": status.reads,
+        "records": inspection.records, "bytes_appended": inspection.bytes_appended, "log_bytes": inspection.log_bytes,
+        "syncs": inspection.syncs, "mean_sync_ms": mean_sync(inspection).as_secs_f64() * 1e3,
+        "longest_sync_ms": inspection.longest_sync.as_secs_f64() * 1e3, "checkpoints": inspection.checkpoints,
+        "checkpoint_seconds": inspection.checkpoint_time.as_secs_f64(), "dropped": inspection.dropped,
+        "clients": inspection.clients, "strangers_refused": inspection.strangers_refused,
+        "peers": peers.collect::<Vec<_>>(),
+    })
+}
+
+impl Transfer {
+    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let (config, deadline) = (self.target.config()?, self.target.deadline());
+        if !config.nodes.contains_key(&self.node) {
+            return Ok(args::usage(format!("{} is no node of the cluster", self.node)));
+        }
+        // Whoever leads may have changed when it is asked, and a campaign may fail: so it is asked until it has worked.
+        let mut asked = None;
+        while Instant::now() < deadline {
+            let found = leader(&inspect(&config, deadline));
+            if found == Some(self.node) {
+                let from = asked.map(|from: NodeId| from.to_string());
+                if self.target.json {
+                    say(json!({ "leader": self.node.to_string(), "from": from }));
+                } else {
+                    say(format_args!("{} leads", self.node));
+                }
+                return Ok(ExitCode::SUCCESS);
+            }
+            if let Some(from) = found {
+                asked = Some(from);
+                let soon = Instant::now() + BETWEEN_LOOKS;
+                // There is no answer, so there is only the time that it is given to arrive.
+                let _ = Target::ask_node(&config, config.nodes[&from], &Asked::Transfer(self.node), soon);
+            } else {
+                thread::sleep(BETWEEN_LOOKS);
+            }
+        }
+        eprintln!("error: {} does not lead after {:?}; is it running?", self.node, self.target.deadline);
+        Ok(ExitCode::FAILURE)
+    }
+}
+
+/// For one node to say how it is.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Before looking again who leads.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);

@@ -1,0 +1,286 @@
+//! Many clients at a time, and what each of them saw: for load, for the demonstration, and for judges.
+//!
+//! Each client is one of its own, with its connections and its session, and does one thing after the other. What it
+//! asked and heard, and when, is a call of a history, which `paxos-judge` reads. After an operation whose outcome is
+//! unknown a client ends, and another one goes on in its place, because that is what a history can say.
+
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+    },
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use hdrhistogram::Histogram;
+use paxos_judge::{Action, Before, Call, End};
+use paxos_kv::client::{Client, Config, Error};
+use paxos_messages::Bytes;
+
+mod work;
+
+pub(crate) use work::{Step, Work};
+
+use crate::kv::runtime;
+
+/// What clients are to do.
+pub(crate) struct Plan {
+    /// The cluster.
+    pub(crate) config: Config,
+    /// So many at a time.
+    pub(crate) clients: u64,
+    pub(crate) work: Work,
+    /// Whether to keep every call.
+    pub(crate) history: bool,
+    /// When the clock of the history begins, and how many clients it has already.
+    pub(crate) begins: (Instant, u64),
+}
+
+/// Clients at work, on a thread of their own.
+pub(crate) struct Load {
+    shared: Arc<Shared>,
+    running: JoinHandle<anyhow::Result<Seen>>,
+}
+
+struct Shared {
+    plan: Plan,
+    started: Instant,
+    stop: AtomicBool,
+    done: AtomicU64,
+    /// Clients that there have been.
+    clients: AtomicU64,
+    /// When a write was last acknowledged, in nanoseconds since the start.
+    acknowledged: AtomicU64,
+}
+
+/// What clients saw.
+pub(crate) struct Seen {
+    /// Microseconds from the call to the answer.
+    pub(crate) latency: Histogram<u64>,
+    pub(crate) answered: u64,
+    /// Writes among those.
+    pub(crate) acknowledged: u64,
+    /// Certainly not done.
+    pub(crate) failed: u64,
+    /// Nobody knows.
+    pub(crate) unknown: u64,
+    /// Why, the last time that an operation was not answered.
+    pub(crate) trouble: Option<String>,
+    /// How long it took altogether.
+    pub(crate) took: Duration,
+    /// All calls, if they were to be kept, with times since the start.
+    pub(crate) history: Vec<Call>,
+}
+
+impl Load {
+    /// Lets the clients begin. They end when there is nothing more to do, or when they are [stopped](Self::stop).
+    ///
+    /// # Errors
+    ///
+    /// When there is no thread for them.
+    pub(crate) fn start(plan: Plan) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            clients: AtomicU64::new(plan.begins.1),
+            started: plan.begins.0,
+            plan,
+            stop: AtomicBool::new(false),
+            done: AtomicU64::new(0),
+            acknowledged: AtomicU64::new(0),
+        });
+        let clients = Arc::clone(&shared);
+        let running = thread::Builder::new().name("clients".into()).spawn(move || {
+            runtime()?.block_on(async {
+                let started = Instant::now();
+                let all: Vec<_> = (0..clients.plan.clients).map(|_| tokio::spawn(Arc::clone(&clients).run())).collect();
+                let mut seen = Seen::new();
+                for client in all {
+                    seen.add(client.await.context("a client has panicked")?);
+                }
+                seen.took = started.elapsed();
+                Ok(seen)
+            })
+        })?;
+        Ok(Self { shared, running })
+    }
+
+    /// How many operations are over.
+    pub(crate) fn done(&self) -> u64 {
+        self.shared.done.load(Relaxed)
+    }
+
+    /// The time since the start: the clock of the history.
+    pub(crate) fn now(&self) -> u64 {
+        self.shared.now()
+    }
+
+    /// When a write was last acknowledged.
+    pub(crate) fn acknowledged(&self) -> u64 {
+        self.shared.acknowledged.load(Relaxed)
+    }
+
+    /// How many clients there have been, those of earlier plans with the same history among them.
+    pub(crate) fn clients(&self) -> u64 {
+        self.shared.clients.load(Relaxed)
+    }
+
+    /// Whether there is nothing more to do.
+    pub(crate) fn is_over(&self) -> bool {
+        self.running.is_finished()
+    }
+
+    /// Lets every client finish what it does, and no more.
+    pub(crate) fn stop(&self) {
+        self.shared.stop.store(true, Relaxed);
+    }
+
+    /// Waits for the clients, and returns what they saw.
+    ///
+    /// # Errors
+    ///
+    /// When they could not be run.
+    pub(crate) fn join(self) -> anyhow::Result<Seen> {
+        self.running.join().map_err(|_| anyhow::anyhow!("the clients have panicked"))?
+    }
+}
+
+impl Shared {
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// One client after the other, for as long as there is something to do.
+    async fn run(self: Arc<Self>) -> Seen {
+        let mut seen = Seen::new();
+        let (mut name, mut client) = self.client();
+        while !self.stop.load(Relaxed) {
+            let Some(step) = self.plan.work.next() else { break };
+            let invoke = self.now();
+            let result = execute(&client, &step).await;
+            let returned = self.now();
+            self.done.fetch_add(1, Relaxed);
+            let is_unknown = matches!(result, Err(Error::Unknown(_)));
+            if result.is_ok() && step.is_write() {
+                self.acknowledged.fetch_max(returned, Relaxed);
+            }
+            seen.count(&step, &result, (returned - invoke) / 1_000);
+            if self.plan.history {
+                seen.history.push(call(name, step, result, invoke, returned));
+            }
+            if is_unknown {
+                (name, client) = self.client();
+            }
+        }
+        seen
+    }
+
+    fn client(&self) -> (u64, Client) {
+        (self.clients.fetch_add(1, Relaxed) + 1, Client::new(self.plan.config.clone()))
+    }
+}
+
+impl Seen {
+    fn new() -> Self {
+        Self {
+            latency: Histogram::new_with_bounds(1, LONGEST, 3).expect("bounds in order, and three digits"),
+            answered: 0,
+            acknowledged: 0,
+            failed: 0,
+            unknown: 0,
+            trouble: None,
+            took: Duration::ZERO,
+            history: Vec::new(),
+        }
+    }
+
+    fn count(&mut self, step: &Step, result: &Result<Answer, Error>, microseconds: u64) {
+        match result {
+            Ok(_) => {
+                self.answered += 1;
+                self.acknowledged += u64::from(step.is_write());
+                self.latency.saturating_record(microseconds);
+            }
+            Err(error) => {
+                self.trouble = Some(error.to_string());
+                match error {
+                    Error::Unknown(_) => self.unknown += 1,
+                    Error::NotDone(_) | Error::Failed(_) => self.failed += 1,
+                }
+            }
+        }
+    }
+
+    fn add(&mut self, other: Self) {
+        self.latency.add(&other.latency).expect("a histogram that grows takes all");
+        self.answered += other.answered;
+        self.acknowledged += other.acknowledged;
+        self.failed += other.failed;
+        self.unknown += other.unknown;
+        self.trouble = other.trouble.or(self.trouble.take());
+        self.history.extend(other.history);
+    }
+
+    /// Operations per second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.answered as f64 / self.took.as_secs_f64().max(1e-9)
+    }
+
+    /// So many of 100 operations took no longer.
+    pub(crate) fn percentile(&self, percent: f64) -> Duration {
+        Duration::from_micros(self.latency.value_at_quantile(percent / 100.0))
+    }
+}
+
+/// What came of a step.
+enum Answer {
+    Read(Option<Bytes>),
+    Wrote { existed: Option<bool> },
+    Swapped(bool),
+}
+
+async fn execute(client: &Client, step: &Step) -> Result<Answer, Error> {
+    let bytes = |text: &str| Bytes::from(text.as_bytes());
+    Ok(match step {
+        Step::Get { key } => Answer::Read(client.get(bytes(key)).await?),
+        Step::Put { key, value } => Answer::Wrote { existed: Some(client.put(bytes(key), bytes(value)).await?) },
+        Step::Delete { key } => Answer::Wrote { existed: Some(client.delete(bytes(key)).await?) },
+        Step::Append { key, suffix } => {
+            client.append(bytes(key), bytes(suffix)).await?;
+            Answer::Wrote { existed: None }
+        }
+        Step::Cas { key, expect, value } => {
+            let expected = expect.as_deref().map(bytes);
+            Answer::Swapped(client.compare_and_swap(bytes(key), expected, bytes(value)).await?)
+        }
+    })
+}
+
+/// A step and what came of it, as a history has it.
+fn call(client: u64, step: Step, result: Result<Answer, Error>, invoke: u64, returned: u64) -> Call {
+    let end = match &result {
+        Ok(_) => End::Returned(returned),
+        Err(Error::Unknown(_)) => End::Unknown,
+        Err(Error::NotDone(_) | Error::Failed(_)) => End::Failed(returned),
+    };
+    let (mut read, mut swapped, mut before) = (None, false, Before::default());
+    match result {
+        Ok(Answer::Read(value)) => read = value.map(|value| String::from_utf8_lossy(value.as_slice()).into_owned()),
+        Ok(Answer::Wrote { existed }) => before.existed = existed,
+        Ok(Answer::Swapped(done)) => swapped = done,
+        Err(_) => {}
+    }
+    let key = step.key().to_owned();
+    let action = match step {
+        Step::Get { .. } => Action::Get { result: read },
+        Step::Put { value, .. } => Action::Put { value, before },
+        Step::Delete { .. } => Action::Delete { before },
+        Step::Cas { expect, value, .. } => Action::CompareAndSwap { expect, value, swapped, before },
+        Step::Append { suffix, .. } => Action::Append { suffix, before },
+    };
+    Call { client, key, action, invoke, end }
+}
+
+/// An hour, in microseconds: no operation takes longer.
+const LONGEST: u64 = 3_600_000_000;

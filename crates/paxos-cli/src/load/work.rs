@@ -1,0 +1,154 @@
+//! What clients do: commands that were given, or generated ones.
+
+use std::{
+    collections::VecDeque,
+    str::FromStr,
+    sync::{
+        Mutex,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+/// One operation, in words that a history has too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    Get { key: String },
+    Put { key: String, value: String },
+    Delete { key: String },
+    Cas { key: String, expect: Option<String>, value: String },
+    Append { key: String, suffix: String },
+}
+
+impl Step {
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            Self::Get { key }
+            | Self::Put { key, .. }
+            | Self::Delete { key }
+            | Self::Cas { key, .. }
+            | Self::Append { key, .. } => key,
+        }
+    }
+
+    pub(crate) const fn is_write(&self) -> bool {
+        !matches!(self, Self::Get { .. })
+    }
+}
+
+/// Read from `put KEY VALUE`, `append KEY VALUE`, `cas KEY EXPECTED VALUE` (`-` expects none), `delete KEY`, `get KEY`.
+/// The value is the rest of the line.
+impl FromStr for Step {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, String> {
+        let (verb, rest) = line.trim().split_once(' ').unwrap_or((line.trim(), ""));
+        let (key, value) = rest.trim().split_once(' ').unwrap_or((rest.trim(), ""));
+        let (key, value) = (key.to_owned(), value.trim().to_owned());
+        let wrong = |what: &str| {
+            Err(format!(
+                "{line:?}: {what}; commands are put KEY VALUE, append KEY VALUE, cas KEY EXPECTED VALUE, delete KEY, get KEY"
+            ))
+        };
+        match verb {
+            _ if key.is_empty() => wrong("it names no key"),
+            "put" | "append" | "cas" if value.is_empty() => wrong("it has no value"),
+            "put" => Ok(Self::Put { key, value }),
+            "append" => Ok(Self::Append { key, suffix: value }),
+            "cas" => match value.split_once(' ') {
+                None => wrong("it has one value and needs two"),
+                Some((expect, value)) => {
+                    let expect = (expect != "-").then(|| expect.to_owned());
+                    Ok(Self::Cas { key, expect, value: value.trim().to_owned() })
+                }
+            },
+            "delete" | "get" if !value.is_empty() => wrong("it says more than a key"),
+            "delete" => Ok(Self::Delete { key }),
+            "get" => Ok(Self::Get { key }),
+            _ => wrong("it is no command"),
+        }
+    }
+}
+
+/// Where clients take their work from: first what is given, in order, each done by whoever is free; then what is
+/// generated, for as long as there is time.
+pub(crate) struct Work {
+    given: Mutex<VecDeque<Step>>,
+    generated: Option<Generated>,
+}
+
+/// Operations of every kind on a few keys that many clients share. Each writes a value that no other one does.
+pub(crate) struct Generated {
+    keys: u64,
+    value_size: usize,
+    /// Of 100 operations, so many write.
+    writes: u64,
+    next: AtomicU64,
+}
+
+impl Work {
+    pub(crate) fn given(steps: Vec<Step>) -> Self {
+        Self { given: Mutex::new(steps.into()), generated: None }
+    }
+
+    /// Operations without end, on so many keys, of which so many of 100 write.
+    pub(crate) fn generated(keys: u64, value_size: usize, writes: u64) -> Self {
+        Self::given(Vec::new()).then_generated(keys, value_size, writes)
+    }
+
+    /// The same, after those that are given.
+    pub(crate) fn then_generated(self, keys: u64, value_size: usize, writes: u64) -> Self {
+        Self { generated: Some(Generated { keys, value_size, writes, next: AtomicU64::new(0) }), ..self }
+    }
+
+    /// The next thing to do, if there is one.
+    pub(super) fn next(&self) -> Option<Step> {
+        let given = self.given.lock().expect("no thread panics with it").pop_front();
+        given.or_else(|| self.generated.as_ref().map(Generated::next))
+    }
+}
+
+impl Generated {
+    fn next(&self) -> Step {
+        let number = self.next.fetch_add(1, Relaxed);
+        let dice = scramble(number);
+        let key = format!("key-{:03}", (dice >> 32) % self.keys);
+        if self.writes <= dice % 100 {
+            return Step::Get { key };
+        }
+        let value = format!("{number}{}", ".".repeat(self.value_size.saturating_sub(number.to_string().len())));
+        match (dice >> 16) % 20 {
+            0 => Step::Delete { key },
+            1 => Step::Cas { key, expect: None, value },
+            2 | 3 => Step::Append { key: format!("log-{:03}", (dice >> 32) % self.keys), suffix: format!("{number};") },
+            _ => Step::Put { key, value },
+        }
+    }
+}
+
+/// A number that looks random, the same for the same one: SplitMix64 (Steele, Lea, Flood, 2014).
+const fn scramble(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_lines() {
+        let (key, value) = ("k".to_owned(), "v w".to_owned());
+        let check = |line: &str, step: Step| assert_eq!(line.parse(), Ok(step), "{line}");
+        check("put k v w", Step::Put { key: key.clone(), value: value.clone() });
+        check(" append  k  v w ", Step::Append { key: key.clone(), suffix: value.clone() });
+        check("cas k a v w", Step::Cas { key: key.clone(), expect: Some("a".into()), value: value.clone() });
+        check("cas k - v w", Step::Cas { key: key.clone(), expect: None, value });
+        check("delete k", Step::Delete { key: key.clone() });
+        check("get k", Step::Get { key });
+        for wrong in ["", "put", "put k", "cas k v", "get", "get k v", "delete k v", "pot k v"] {
+            assert!(wrong.parse::<Step>().is_err(), "{wrong}");
+        }
+    }
+}
