@@ -90,13 +90,12 @@ impl<V: Value> Learner<V> {
     }
 
     // ANCHOR: proposal
-    /// This node's acceptor has voted for a proposal of the leader of `ballot`, which also says that all slots below
-    /// `chosen` are chosen.
-    pub fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, chosen: Slot, out: &mut Effects<V>) {
+    /// The leader of `ballot` has proposed `value` in `slot`. `voted` when this node's acceptor has voted for it: what is
+    /// learned from that is in the acceptor's records, and needs none of its own.
+    pub fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, voted: bool) {
         if self.learned() <= slot {
-            self.hearing.proposal(slot, ballot, value, &self.quorums);
+            self.hearing.proposal(slot, ballot, value, voted, &self.quorums);
         }
-        self.mark(ballot, chosen, out);
     }
 
     /// An acceptor has voted for what was proposed in a slot and ballot.
@@ -108,7 +107,7 @@ impl<V: Value> Learner<V> {
     }
 
     /// The leader of `ballot` says that all slots below `upto` are chosen.
-    fn mark(&mut self, ballot: Ballot, upto: Slot, out: &mut Effects<V>) {
+    pub fn mark(&mut self, ballot: Ballot, upto: Slot, out: &mut Effects<V>) {
         self.goal = self.goal.max(upto);
         self.hearing.mark(ballot, upto);
         self.advance(out);
@@ -131,15 +130,18 @@ impl<V: Value> Learner<V> {
         if let Some(learned) = self.log.value(slot) {
             assert!(*learned == value, "Agreement: {slot} is {learned:?}, now told {value:?}");
         }
-        if self.learned() <= slot && self.hearing.told(slot, value.clone()) {
-            out.persist(Record::Learned(slot, value));
+        if self.learned() <= slot {
+            self.hearing.told(slot, value);
             self.advance(out);
         }
     }
 
     /// Learns as far as there is no hole: §3, a slot's command is executed when all before it have been.
     fn advance(&mut self, out: &mut Effects<V>) {
-        while let Some(value) = self.hearing.take(self.learned()) {
+        while let Some((value, recorded)) = self.hearing.take(self.learned()) {
+            if !recorded {
+                out.persist(Record::Learned(self.learned(), value.clone()));
+            }
             out.emit(Output::Chosen { slot: self.learned(), value: value.clone() });
             self.log.push(value);
         }
@@ -187,7 +189,10 @@ impl<V: Value> Process for Learner<V> {
     fn step(&mut self, event: Event<V>, out: &mut Effects<V>) {
         match event {
             Event::Receive { from, message } if self.quorums.members().contains(from) => match message {
-                Message::Accept { ballot, slot, value, chosen } => self.proposal(slot, ballot, value, chosen, out),
+                Message::Accept { ballot, slot, value, chosen } => {
+                    self.proposal(slot, ballot, value, false);
+                    self.mark(ballot, chosen, out);
+                }
                 Message::Accepted { ballot, slot } => self.vote(from, slot, ballot, out),
                 Message::Heartbeat { ballot, chosen, everywhere, .. } => {
                     self.mark(ballot, chosen, out);
@@ -213,7 +218,7 @@ impl<V: Value> Process for Learner<V> {
     fn replay(&mut self, record: Record<V>) {
         let out = &mut Effects::new();
         match record {
-            Record::Accepted(slot, Vote { ballot, value }) => self.proposal(slot, ballot, value, Slot(0), out),
+            Record::Accepted(slot, Vote { ballot, value }) => self.proposal(slot, ballot, value, true),
             Record::Chosen(ballot, upto) => self.mark(ballot, upto, out),
             Record::Learned(slot, value) => self.told(slot, value, out),
             Record::Snapshot(part) => self.snapshot(part, out),

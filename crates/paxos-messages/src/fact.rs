@@ -92,6 +92,16 @@ pub trait Observed: Process {
         Vec::new()
     }
 
+    /// The same process when it has lost its memory, knows that it has, and starts again in life `life`. `None` when
+    /// the protocol has no rule for that: such a process must not come back.
+    fn without_memory(&self, life: u64) -> Option<Self>
+    where
+        Self: Sized,
+    {
+        let _ = life;
+        None
+    }
+
     /// What this process would still know after a crash, were all its records stable.
     fn memory(&self) -> Memory<Self::Decree>;
 

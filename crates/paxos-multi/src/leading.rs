@@ -20,7 +20,7 @@ impl<V: Value> Replica<V> {
         }
     }
 
-    fn others(&self) -> NodeSet {
+    pub(crate) fn others(&self) -> NodeSet {
         self.quorums.members().without(self.id)
     }
 
@@ -112,6 +112,9 @@ impl<V: Value> Replica<V> {
         if self.proposer.leads() == Some(ballot) {
             self.detector.alive(from);
             self.standing.learned(from, learned);
+            // Who knows more has no votes to give in what it knows: a leader that is behind must ask, or wait for ever.
+            self.learner.strive(learned);
+            self.learner.fetch_again(NodeSet::only(from), out);
             if self.reads.answer(from, round, &self.quorums, out) {
                 self.question(out);
             }
@@ -175,16 +178,15 @@ impl<V: Value> Replica<V> {
     }
     // ANCHOR_END: transfer
 
-    /// A node without memory goes on: asks, or opens a ballot above all that it may have promised.
+    /// A node without memory, if this is one, goes on when all have answered: it opens a ballot above all that it may have promised.
     pub(crate) fn recollect(&mut self, out: &mut Effects<V>) {
         let Some(recall) = &self.recall else { return };
-        match recall.highest(self.id, &self.quorums) {
-            None => recall.ask(self.others(), out),
-            Some(_) if recall.is_learning() || self.proposer.is_electing() => {}
-            Some(highest) => {
-                self.proposer.heard_of(highest);
-                self.proposer.open(self.others(), out);
-            }
+        if let Some(highest) = recall.highest(self.id, &self.quorums)
+            && !recall.is_learning()
+            && !self.proposer.is_electing()
+        {
+            self.proposer.heard_of(highest);
+            self.proposer.open(self.others(), out);
         }
     }
 }

@@ -81,6 +81,7 @@ pub use standing::Standing;
 
 /// What may differ between replicas of one cluster without harm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Options {
     /// How many slots a leader may have under way. More is refused, as busy: that is the back-pressure.
     pub window: u64,

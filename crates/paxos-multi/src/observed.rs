@@ -53,6 +53,10 @@ impl<V: Value> Observed for Replica<V> {
         vec![Entry::Noop]
     }
 
+    fn without_memory(&self, life: u64) -> Option<Self> {
+        Some(Self::without_memory(self.id, self.quorums, self.options, life))
+    }
+
     fn memory(&self) -> Memory<Entry<V>> {
         self.acceptor().memory()
     }

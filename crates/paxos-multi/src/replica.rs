@@ -20,6 +20,7 @@ use crate::{Options, detector::Detector, reads::Reads, recall::Recall, standing:
 pub struct Replica<V> {
     pub(crate) id: NodeId,
     pub(crate) quorums: Quorums,
+    pub(crate) options: Options,
     pub(crate) proposer: Proposer<V>,
     pub(crate) acceptor: Acceptor<V>,
     pub(crate) learner: Learner<V>,
@@ -41,6 +42,7 @@ impl<V: Value> Replica<V> {
         Self {
             id,
             quorums,
+            options,
             proposer: Proposer::new(id, quorums, options.window),
             acceptor: Acceptor::new(),
             learner: Learner::new(quorums, options.retain),
@@ -110,10 +112,13 @@ impl<V: Value> Replica<V> {
             Message::Prepare { .. } => self.acceptor.step(event(message), out),
             Message::Promise { .. } => self.promised(event(message), out),
             Message::Accept { ballot, slot, value, chosen } => {
-                // The learner hears of what this node's acceptor has voted for: what it learns from that is in the
-                // acceptor's records, and comes back after a crash.
-                if self.acceptor.accept(from, slot, ballot, &value, out) {
-                    self.learn(out, |learner, out| learner.proposal(slot, ballot, value, chosen, out));
+                // A proposal that is refused here is not heard of: the leader of a higher ballot will say what is chosen.
+                let voted = self.acceptor.accept(from, slot, ballot, &value, out);
+                if voted || self.acceptor.is_mute() {
+                    self.learn(out, |learner, out| {
+                        learner.proposal(slot, ballot, value, voted);
+                        learner.mark(ballot, chosen, out);
+                    });
                 }
             }
             Message::Accepted { ballot, slot } => {
@@ -193,6 +198,8 @@ impl<V: Value> Replica<V> {
             }
             Timer::Election if self.recall.is_some() => {
                 out.set_timer(Timer::Election);
+                self.proposer.stop();
+                self.recall.iter().for_each(|recall| recall.ask(self.others(), out));
                 self.recollect(out);
             }
             Timer::Election => {
@@ -245,7 +252,8 @@ impl<V: Value> Process for Replica<V> {
                 self.acceptor.replay(record);
                 self.recall = Some(Recall::new(life));
             }
-            Record::Recalled(..) => {
+            Record::Recalled(_, from) => {
+                assert!(from <= self.learner.learned(), "{from} is called chosen, and is not known");
                 self.acceptor.replay(record.clone());
                 self.proposer.replay(record);
                 self.recall = None;

@@ -24,6 +24,8 @@ pub struct Bounds<Q> {
     pub crashes: u16,
     /// Which nodes may crash.
     pub may_crash: NodeSet,
+    /// How many disks may be lost. A protocol that has a rule for it survives one at a time.
+    pub losses: u16,
     /// How many links may be cut, each in one direction. A search leaves this at 0, too: a message that waits for a
     /// link is a message that waits.
     pub cuts: u16,
@@ -38,8 +40,8 @@ impl<Q> Bounds<Q> {
     #[must_use]
     pub const fn requests(requests: Vec<(NodeId, Q)>) -> Self {
         let (may_fire, may_crash) = (NodeSet::first(NodeId::LIMIT - 1), NodeSet::EMPTY);
-        let (fires, duplicates, drops, crashes, cuts) = (0, 0, 0, 0, 0);
-        Self { requests, ahead: 64, fires, may_fire, duplicates, drops, crashes, may_crash, cuts }
+        let (fires, duplicates, drops, crashes, losses, cuts) = (0, 0, 0, 0, 0, 0);
+        Self { requests, ahead: 64, fires, may_fire, duplicates, drops, crashes, may_crash, losses, cuts }
     }
 
     /// The positions of the requests that may be made next, those made among them.
@@ -64,6 +66,8 @@ pub struct Spent {
     pub(crate) drops: u16,
     /// The crashes.
     pub(crate) crashes: u16,
+    /// The disks lost.
+    pub(crate) losses: u16,
     /// The links cut.
     pub(crate) cuts: u16,
 }

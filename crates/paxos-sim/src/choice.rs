@@ -22,6 +22,8 @@ pub enum Choice<T, Q> {
     Crash(NodeId),
     /// A crashed node replays its disk and starts.
     Restart(NodeId),
+    /// The disk of a crashed node is lost: it will start without memory, and knows that it has lost it.
+    Lose(NodeId),
     /// The link from one node to another is cut: what is sent over it is lost, and what is in flight waits.
     Cut(NodeId, NodeId),
     /// The link from one node to another is whole again.

@@ -107,6 +107,7 @@ where
                 self.mark(node, '✗', &format!("{node} crashes and forgets {lost} unsynced records"));
                 self.down.insert(node);
             }
+            Happening::Lost(node) => self.mark(node, '✗', "loses its disk"),
             Happening::Restarted(node, _) => {
                 self.down = self.down.without(node);
                 self.mark(node, '○', &format!("{node} restarts"));

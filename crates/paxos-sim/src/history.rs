@@ -22,12 +22,14 @@ pub struct History<V> {
     pub(crate) promise_fell: NodeSet,
     pub(crate) not_durable: NodeSet,
     pub(crate) left_a_hole: NodeSet,
+    /// The nodes that have lost a disk: what they said before is nowhere, and they are known not to remember it.
+    lost: NodeSet,
 }
 
 impl<V> Hash for History<V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.wanted, &self.proposals, &self.votes, &self.learned).hash(state);
-        (&self.promised, self.promise_fell, self.not_durable, self.left_a_hole).hash(state);
+        (&self.promised, self.promise_fell, self.not_durable, self.left_a_hole, self.lost).hash(state);
     }
 }
 
@@ -42,6 +44,7 @@ impl<V: Value> History<V> {
             promised: Sorted::new(),
             promise_fell: NodeSet::EMPTY,
             not_durable: NodeSet::EMPTY,
+            lost: NodeSet::EMPTY,
             left_a_hole: NodeSet::EMPTY,
         };
         unasked.into_iter().for_each(|value| history.want(value));
@@ -108,12 +111,20 @@ impl<V: Value> History<V> {
 
     /// A node has restarted with `memory`: what it has said must be in it.
     pub(crate) fn restarted(&mut self, node: NodeId, memory: &Memory<V>) {
+        if self.lost.contains(node) {
+            return;
+        }
         let promised = self.promised.iter().find(|(of, _)| *of == node).map(|(_, ballot)| *ballot);
         self.must_be_durable(node, memory.promised >= promised);
         let settled = self.votes.partition_point(|(slot, ..)| *slot < memory.from);
         let mut others = self.votes[settled..].iter();
         let kept = others.all(|(slot, vote, voters)| !voters.contains(node) || keeps(memory, *slot, vote.ballot));
         self.must_be_durable(node, kept);
+    }
+
+    /// A node has lost its disk. What it said still counts: promises must not fall, and chosen values stay chosen.
+    pub(crate) fn lost(&mut self, node: NodeId) {
+        self.lost.insert(node);
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {

@@ -5,8 +5,8 @@ use std::{
     sync::OnceLock,
 };
 
-use paxos_messages::Observed;
-use paxos_process::{NodeId, NodeSet, Outgoing};
+use paxos_messages::{Fact, Observed};
+use paxos_process::{NodeId, NodeSet, Outgoing, Process};
 
 use crate::{history::Told, world::fingerprint};
 
@@ -22,7 +22,7 @@ pub(crate) struct Node<P: Observed> {
     /// Records written and not synced: a crash forgets them.
     pub(crate) unsynced: Vec<P::Record>,
     /// Votes that wait for those records.
-    pub(crate) held: Vec<Outgoing<P::Message>>,
+    pub(crate) held: Vec<HeldOf<P>>,
     /// The timers that are set, sorted.
     pub(crate) timers: Vec<P::Timer>,
     /// The nodes from which the link to this one is cut.
@@ -32,6 +32,17 @@ pub(crate) struct Node<P: Observed> {
     /// The fingerprint of all of the above but what was told.
     pub(crate) seal: Seal,
 }
+
+/// A message that waits for a disk, with the fact that it will establish when it leaves: what it meant when it was said,
+/// whatever its process has done since.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Held<M, V> {
+    pub(crate) outgoing: Outgoing<M>,
+    pub(crate) fact: Option<Fact<V>>,
+}
+
+/// What a process holds.
+pub(crate) type HeldOf<P> = Held<<P as Process>::Message, <P as Observed>::Decree>;
 
 /// A fingerprint that is taken when it is first asked for. Only a search asks: a simulation that had to hash its nodes
 /// after each choice would do little else.
@@ -78,7 +89,7 @@ impl<P: Observed + Clone> Node<P> {
     }
 
     /// The disk catches up. Returns the votes that may leave now.
-    pub(crate) fn sync(&mut self) -> Vec<Outgoing<P::Message>> {
+    pub(crate) fn sync(&mut self) -> Vec<HeldOf<P>> {
         for record in self.unsynced.drain(..) {
             self.disk.replay(record);
         }

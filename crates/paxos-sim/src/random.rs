@@ -157,6 +157,7 @@ impl Weights {
             Choice::Sync(_) => self.sync,
             Choice::Crash(_) => self.crash,
             Choice::Restart(_) => self.restart,
+            Choice::Lose(_) => 2,
             // Links are cut and healed by the shape: see `partition`.
             Choice::Cut(..) | Choice::Heal(..) => 0,
         }
@@ -209,7 +210,7 @@ impl Tally {
             Choice::Fire(..) => self.fired += 1,
             Choice::Crash(_) => self.crashes += 1,
             Choice::Cut(..) => self.cuts += 1,
-            Choice::Request(..) | Choice::Sync(_) | Choice::Restart(_) | Choice::Heal(..) => {}
+            Choice::Request(..) | Choice::Sync(_) | Choice::Restart(_) | Choice::Lose(_) | Choice::Heal(..) => {}
         }
     }
 }

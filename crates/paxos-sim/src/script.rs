@@ -23,7 +23,8 @@
 //!
 //! Commands: `request n1 …`, `deliver`, `duplicate` and `drop` with a message (`n1 n2 Prepare b1.1`: from, to, and
 //! the beginning of its text; or its number), `deliver` alone (everything in flight now, once), `sync n1` or `sync`
-//! (all), `fire n1 Retry`, `crash n1`, `restart n1`, `cut n1 n2` (the link from n1 to n2, in this direction), `cut n1` (all
+//! (all), `fire n1 Retry`, `crash n1`, `restart n1`, `lose n1` (its disk, while
+//! it is down), `cut n1 n2` (the link from n1 to n2, in this direction), `cut n1` (all
 //! its links, both ways), `heal` with the same (`heal` alone: all), and `stabilize` (sync and deliver until all is
 //! quiet).
 
@@ -144,6 +145,8 @@ pub enum Command {
     Crash(NodeId),
     /// A node is back.
     Restart(NodeId),
+    /// The disk of a node that is down is lost.
+    Lose(NodeId),
     /// Links are cut.
     Cut(Links),
     /// Links are whole again.

@@ -35,6 +35,8 @@ pub enum Happening<'a, P: Observed> {
     Told(NodeId, &'a P::Output),
     /// A node has stopped and forgotten so many unsynced records.
     Crashed(NodeId, usize),
+    /// A node that is down has lost its disk.
+    Lost(NodeId),
     /// A node is back and remembers this.
     Restarted(NodeId, &'a Memory<P::Decree>),
     /// The link from one node to another is cut.

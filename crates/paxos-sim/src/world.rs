@@ -136,8 +136,13 @@ impl<P: Observed + Clone + Hash> World<P> {
                 up(id).or_else(|| (!self.has_unsynced(*id)).then(|| format!("{id} has nothing to sync")))
             }
             Choice::Request(id, _) | Choice::Crash(id) => up(id),
-            Choice::Restart(id) => match node(id) {
-                Ok(position) => self.nodes[position].up.then(|| format!("{id} is up")),
+            Choice::Restart(id) | Choice::Lose(id) => match node(id) {
+                Ok(position) if self.nodes[position].up => Some(format!("{id} is up")),
+                Ok(position) if matches!(choice, Choice::Lose(_)) => {
+                    let rule = self.nodes[position].disk.without_memory(0);
+                    rule.is_none().then(|| "the protocol has no rule for a lost disk".to_owned())
+                }
+                Ok(_) => None,
                 Err(error) => Some(error),
             },
             Choice::Cut(from, to) | Choice::Heal(from, to) => self.link_obstacle(choice, *from, *to),
@@ -169,7 +174,8 @@ impl<P: Observed + Clone + Hash> World<P> {
             | Choice::Request(id, _)
             | Choice::Sync(id)
             | Choice::Crash(id)
-            | Choice::Restart(id) => {
+            | Choice::Restart(id)
+            | Choice::Lose(id) => {
                 let position = self.position(*id).expect("a choice names a node of this world");
                 self.apply_to(position, *id, choice, watch);
             }
@@ -204,6 +210,15 @@ impl<P: Observed + Clone + Hash> World<P> {
                 self.record().restarted(id, &memory);
                 self.node(position).up = true;
                 self.step(position, Event::Start, watch);
+            }
+            Choice::Lose(_) => {
+                self.spent.losses = self.spent.losses.saturating_add(1);
+                watch.see(Happening::Lost(id));
+                self.record().lost(id);
+                let life = u64::from(self.spent.losses);
+                let blank = self.nodes[position].disk.without_memory(life).expect("the protocol has a rule for it");
+                let node = self.node(position);
+                (node.process, node.disk) = (blank.clone(), blank);
             }
             Choice::Deliver(_) | Choice::Duplicate(_) | Choice::Drop(_) | Choice::Cut(..) | Choice::Heal(..) => {
                 unreachable!("these concern messages and links")
@@ -257,6 +272,9 @@ impl<P: Observed + Clone + Hash> World<P> {
         for node in &self.nodes {
             if !node.up {
                 choices.push(Choice::Restart(node.id));
+                if self.spent.losses < bounds.losses && bounds.may_crash.contains(node.id) {
+                    choices.push(Choice::Lose(node.id));
+                }
                 continue;
             }
             if !node.unsynced.is_empty() {

@@ -25,11 +25,13 @@ struct Heard<V> {
     voters: NodeSet,
     /// Whether it is chosen.
     chosen: bool,
+    /// Whether a record of this node holds the value, such as its acceptor's vote.
+    recorded: bool,
 }
 
 impl<V: Value> Heard<V> {
     const fn of(ballot: Ballot) -> Self {
-        Self { ballot, value: None, voters: NodeSet::EMPTY, chosen: false }
+        Self { ballot, value: None, voters: NodeSet::EMPTY, chosen: false, recorded: false }
     }
 
     fn count(&mut self, quorums: &Quorums) {
@@ -60,12 +62,12 @@ impl<V: Value> Hearing<V> {
     }
     // ANCHOR_END: mark
 
-    /// This was proposed in a slot and ballot.
-    pub(super) fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, quorums: &Quorums) {
+    /// This was proposed in a slot and ballot; `voted` when this node's acceptor has a record of it.
+    pub(super) fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, voted: bool, quorums: &Quorums) {
         let marked = self.mark.is_some_and(|(leader, upto)| slot < upto && leader <= ballot);
         let heard = self.heard(slot, ballot);
         if !heard.chosen && heard.ballot == ballot {
-            heard.value = Some(value);
+            (heard.value, heard.recorded) = (Some(value), voted);
             heard.chosen = marked;
             heard.count(quorums);
         }
@@ -82,14 +84,12 @@ impl<V: Value> Hearing<V> {
     }
     // ANCHOR_END: vote
 
-    /// Somebody who has learned it says so. False when it is known already.
-    pub(super) fn told(&mut self, slot: Slot, value: Entry<V>) -> bool {
+    /// Somebody who has learned it says so.
+    pub(super) fn told(&mut self, slot: Slot, value: Entry<V>) {
         let heard = self.heard(slot, NOBODY);
-        let news = !heard.chosen;
-        if news {
-            (heard.value, heard.chosen) = (Some(value), true);
+        if !heard.chosen {
+            (heard.value, heard.chosen, heard.recorded) = (Some(value), true, false);
         }
-        news
     }
 
     /// What has been heard of a slot: of this ballot, unless of a higher one.
@@ -101,10 +101,11 @@ impl<V: Value> Hearing<V> {
         heard
     }
 
-    /// What is chosen in `slot`, which is the lowest that is not learned. It is learned then, and kept here no longer.
-    pub(super) fn take(&mut self, slot: Slot) -> Option<Entry<V>> {
+    /// What is chosen in `slot`, which is the lowest that is not learned, and whether there is a record of it. It is
+    /// learned then, and kept here no longer.
+    pub(super) fn take(&mut self, slot: Slot) -> Option<(Entry<V>, bool)> {
         self.slots.first().filter(|(first, heard)| *first == slot && heard.chosen)?;
-        self.slots.pop_first().and_then(|(_, heard)| heard.value)
+        self.slots.pop_first().and_then(|(_, heard)| Some((heard.value?, heard.recorded)))
     }
 
     /// All slots below are learned by other means.

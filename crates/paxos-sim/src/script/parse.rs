@@ -116,13 +116,14 @@ fn command(words: &[&str], line: &str) -> Result<Command, String> {
         ["sync", id] => Command::Sync(Some(node(id)?)),
         ["crash", id] => Command::Crash(node(id)?),
         ["restart", id] => Command::Restart(node(id)?),
+        ["lose", id] => Command::Lose(node(id)?),
         ["cut", nodes @ ..] if !nodes.is_empty() => Command::Cut(links(nodes)?),
         ["heal", nodes @ ..] => Command::Heal(links(nodes)?),
         ["stabilize"] => Command::Stabilize,
         [first, ..] => {
             return Err(format!(
                 "`{first}` and what follows is no command; commands are: request n1 …, deliver [n1 n2 MESSAGE | \
-                 NUMBER], duplicate …, drop …, sync [n1], fire n1 TIMER, crash n1, restart n1, cut n1 [n2], \
+                 NUMBER], duplicate …, drop …, sync [n1], fire n1 TIMER, crash n1, restart n1, lose n1, cut n1 [n2], \
                  heal [n1 [n2]], stabilize"
             ));
         }

@@ -99,6 +99,7 @@ fn carry_out<P: Scriptable>(command: &Command, world: &mut World<P>, watch: &mut
         Command::Sync(Some(id)) => Choice::Sync(*id),
         Command::Crash(id) => Choice::Crash(*id),
         Command::Restart(id) => Choice::Restart(*id),
+        Command::Lose(id) => Choice::Lose(*id),
     };
     if let Some(obstacle) = world.obstacle(&choice) {
         return Err(obstacle);
@@ -189,6 +190,7 @@ impl<P: Scriptable> Below<P> {
             Happening::Crashed(node, lost) => {
                 self.line("crash", &format!("{node} forgets {lost} unsynced records"));
             }
+            Happening::Lost(node) => self.line("crash", &format!("{node} loses its disk")),
             Happening::Restarted(node, memory) => {
                 let promised = memory.promised.map_or_else(|| "no promise".to_owned(), |b| format!("promise {b}"));
                 let votes: Vec<String> =
@@ -248,6 +250,7 @@ pub fn write_path<P: Scriptable>(header: &Header, about: &str, mut world: World<
             Choice::Sync(id) => format!("sync {id}"),
             Choice::Crash(id) => format!("crash {id}"),
             Choice::Restart(id) => format!("restart {id}"),
+            Choice::Lose(id) => format!("lose {id}"),
             Choice::Cut(from, to) => format!("cut {from} {to}"),
             Choice::Heal(from, to) => format!("heal {from} {to}"),
         };

@@ -7,7 +7,10 @@ use paxos_messages::{Fact, Observed, Slot};
 use paxos_process::{Effects, EffectsOf, Event, EventOf, Outgoing, TimerOp};
 
 use super::{World, fingerprint};
-use crate::{Disk, Happening, History, Loopback, Packet, Watch};
+use crate::{
+    Disk, Happening, History, Loopback, Packet, Watch,
+    node::{Held, HeldOf},
+};
 
 impl<P: Observed + Clone + Hash> World<P> {
     /// The history, to be written.
@@ -64,7 +67,11 @@ impl<P: Observed + Clone + Hash> World<P> {
         watch: &mut impl Watch<P>,
     ) {
         let id = self.nodes[position].id;
-        self.send(position, std::mem::take(&mut out.sends), to_self, watch);
+        let process = &self.nodes[position].process;
+        let meant = |outgoing: Outgoing<P::Message>| Held { fact: process.said(&outgoing.message), outgoing };
+        let asks: Vec<_> = out.sends.drain(..).map(meant).collect();
+        let votes: Vec<_> = out.sends_after_sync.drain(..).map(meant).collect();
+        self.send(position, asks, to_self, watch);
         for output in out.outputs.drain(..) {
             watch.see(Happening::Told(id, &output));
             if let Some(fact) = self.nodes[position].process.told(&output) {
@@ -81,7 +88,6 @@ impl<P: Observed + Clone + Hash> World<P> {
                 TimerOp::Cancel(timer) => self.node(position).unset(timer),
             }
         }
-        let votes = std::mem::take(&mut out.sends_after_sync);
         let at_once = self.setting.disk == Disk::AtOnce;
         if at_once && !self.nodes[position].unsynced.is_empty() {
             self.node(position).sync();
@@ -97,13 +103,13 @@ impl<P: Observed + Clone + Hash> World<P> {
     fn send(
         &mut self,
         position: usize,
-        outgoing: Vec<Outgoing<P::Message>>,
+        leaving: Vec<HeldOf<P>>,
         to_self: &mut VecDeque<EventOf<P>>,
         watch: &mut impl Watch<P>,
     ) {
         let (from, mut lost) = (self.nodes[position].id, Vec::new());
-        for Outgoing { to, message } in outgoing {
-            if let Some(fact) = self.nodes[position].process.said(&message) {
+        for Held { outgoing: Outgoing { to, message }, fact } in leaving {
+            if let Some(fact) = fact {
                 self.establish(position, fact, watch);
             }
             for to in to.intersection(self.setting.quorums.members()) {
