@@ -56,6 +56,11 @@ pub enum Fact<V> {
         /// The first slot that is not in the snapshot.
         upto: Slot,
     },
+    /// A node tells its application that a read may be answered from what it has told it so far.
+    Answered {
+        /// The number of the read.
+        read: u64,
+    },
 }
 
 /// What an acceptor remembers: everything its safety depends on.
@@ -86,6 +91,11 @@ pub trait Observed: Process {
 
     /// The value that `request` asks to propose, if it asks for that.
     fn wanted(request: &Self::Request) -> Option<Self::Decree>;
+
+    /// The number of the read that `request` asks for, if it asks for one: see [`Fact::Answered`].
+    fn read(_request: &Self::Request) -> Option<u64> {
+        None
+    }
 
     /// What may be chosen though no application has asked for it, such as a no-op.
     fn unasked() -> Vec<Self::Decree> {

@@ -41,12 +41,17 @@ impl<V: Value> Observed for Replica<V> {
         match output {
             Output::Chosen { slot, value } => Some(Fact::Learned { slot: *slot, value: value.clone() }),
             Output::Installed { upto, .. } => Some(Fact::Installed { upto: *upto }),
+            Output::Readable(read) => Some(Fact::Answered { read: *read }),
             _ => None,
         }
     }
 
     fn wanted(request: &Request<V>) -> Option<Entry<V>> {
         request.wanted()
+    }
+
+    fn read(request: &Request<V>) -> Option<u64> {
+        if let Request::Read(read) = request { Some(*read) } else { None }
     }
 
     fn unasked() -> Vec<Entry<V>> {

@@ -19,9 +19,12 @@ pub struct History<V> {
     pub(crate) votes: Sorted<(Slot, Vote<V>, NodeSet)>,
     pub(crate) learned: Sorted<(Slot, V)>,
     promised: Sorted<(NodeId, Ballot)>,
+    /// The reads that are not answered, each with the first slot that nobody had been told when it was asked.
+    reads: Sorted<(NodeId, u64, Slot)>,
     pub(crate) promise_fell: NodeSet,
     pub(crate) not_durable: NodeSet,
     pub(crate) left_a_hole: NodeSet,
+    pub(crate) read_the_past: NodeSet,
     /// The nodes that have lost a disk: what they said before is nowhere, and they are known not to remember it.
     lost: NodeSet,
 }
@@ -30,6 +33,7 @@ impl<V> Hash for History<V> {
     fn hash<H: Hasher>(&self, state: &mut H) {
         (&self.wanted, &self.proposals, &self.votes, &self.learned).hash(state);
         (&self.promised, self.promise_fell, self.not_durable, self.left_a_hole, self.lost).hash(state);
+        (&self.reads, self.read_the_past).hash(state);
     }
 }
 
@@ -42,10 +46,12 @@ impl<V: Value> History<V> {
             votes: Sorted::new(),
             learned: Sorted::new(),
             promised: Sorted::new(),
+            reads: Sorted::new(),
             promise_fell: NodeSet::EMPTY,
             not_durable: NodeSet::EMPTY,
             lost: NodeSet::EMPTY,
             left_a_hole: NodeSet::EMPTY,
+            read_the_past: NodeSet::EMPTY,
         };
         unasked.into_iter().for_each(|value| history.want(value));
         history
@@ -85,7 +91,7 @@ impl<V: Value> History<V> {
     /// Takes note of `fact`, as `node` says it. `on_disk` is what the node would find after a crash at this moment.
     pub(crate) fn note(&mut self, node: NodeId, fact: Fact<V>, on_disk: impl FnOnce() -> Memory<V>) {
         match fact {
-            Fact::Opened { .. } | Fact::Installed { .. } => {}
+            Fact::Opened { .. } | Fact::Installed { .. } | Fact::Answered { .. } => {}
             Fact::Proposed { slot, ballot, value, .. } => self.proposals.insert((slot, ballot, value)),
             Fact::Learned { slot, value } => self.learned.insert((slot, value)),
             Fact::Promised { ballot, .. } => {
@@ -107,6 +113,21 @@ impl<V: Value> History<V> {
     /// A node has told its application of a slot before it has told of one below.
     pub(crate) fn leaves_a_hole(&mut self, node: NodeId) {
         self.left_a_hole.insert(node);
+    }
+
+    /// The application of a node asks to read. Whatever any application has been told by now must be in the answer.
+    pub(crate) fn read(&mut self, node: NodeId, read: u64) {
+        let told = self.learned.last().map_or(Slot(0), |(slot, _)| slot.next());
+        self.reads.insert((node, read, told));
+    }
+
+    /// A node lets its application answer a read, and has told it so much.
+    pub(crate) fn answered(&mut self, node: NodeId, read: u64, told: Told) {
+        let mut asked = self.reads.iter().filter(|(of, number, _)| (*of, *number) == (node, read));
+        if asked.any(|(.., needed)| told.0 < *needed) {
+            self.read_the_past.insert(node);
+        }
+        self.reads.retain(|(of, number, _)| (*of, *number) != (node, read));
     }
 
     /// A node has restarted with `memory`: what it has said must be in it.
@@ -180,7 +201,11 @@ impl Told {
             Fact::Learned { slot, .. } if self.0 < *slot => return false,
             Fact::Learned { slot, .. } => self.0 = self.0.max(slot.next()),
             Fact::Installed { upto } => self.0 = *upto,
-            Fact::Opened { .. } | Fact::Promised { .. } | Fact::Proposed { .. } | Fact::Voted { .. } => {}
+            Fact::Opened { .. }
+            | Fact::Promised { .. }
+            | Fact::Proposed { .. }
+            | Fact::Voted { .. }
+            | Fact::Answered { .. } => {}
         }
         true
     }

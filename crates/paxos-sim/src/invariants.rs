@@ -37,12 +37,15 @@ pub enum Invariant {
     /// it. That two nodes tell the same of one slot needs no rule of its own: only what is chosen is told, and one
     /// value is chosen.
     LogsArePrefixes,
+    /// A read is answered from no older a log than anybody's application had been told when it was asked: what a client
+    /// has seen, every later read sees.
+    FreshReads,
 }
 // ANCHOR_END: invariant
 
 impl Invariant {
     /// All of them: consensus first, then the steps of its proof, then what a log promises beside.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Agreement,
         Self::Validity,
         Self::OnlyChosenIsLearned,
@@ -51,6 +54,7 @@ impl Invariant {
         Self::ChosenStaysChosen,
         Self::DurableBeforeVote,
         Self::LogsArePrefixes,
+        Self::FreshReads,
     ];
 
     /// The requirements of consensus: what an application relies on.
@@ -68,6 +72,7 @@ impl Invariant {
             Self::ChosenStaysChosen => "ChosenStaysChosen",
             Self::DurableBeforeVote => "DurableBeforeVote",
             Self::LogsArePrefixes => "LogsArePrefixes",
+            Self::FreshReads => "FreshReads",
         }
     }
 
@@ -104,6 +109,7 @@ impl Invariant {
             }),
             Self::DurableBeforeVote => history.not_durable.is_empty(),
             Self::LogsArePrefixes => history.left_a_hole.is_empty(),
+            Self::FreshReads => history.read_the_past.is_empty(),
         }
     }
 }
@@ -162,6 +168,10 @@ mod tests {
 
     const fn told(slot: u64, value: char) -> Fact<char> {
         Fact::Learned { slot: Slot(slot), value }
+    }
+
+    const fn told_of(slot: u64) -> Fact<char> {
+        told(slot, 'a')
     }
 
     const fn installed(upto: u64) -> Fact<char> {
@@ -243,6 +253,28 @@ mod tests {
         check(&[(1, told(0, 'a')), (1, told(1, 'a')), (1, installed(1)), (1, told(2, 'a'))], &[LogsArePrefixes]);
         check(&[(1, told(0, 'a')), (2, told(0, 'b'))], &[OnlyChosenIsLearned]);
         check(&[(1, told(0, 'a')), (1, told(1, 'b'))], &[OnlyChosenIsLearned]);
+    }
+
+    #[test]
+    fn a_read_is_as_new_as_its_question() {
+        let node = NodeId(2);
+        let mut history = History::new(vec!['a']);
+        let mut told = Told::NOTHING;
+        history.read(node, 1);
+        history.note(NodeId(1), told_of(0), || unreachable!("nothing was promised"));
+        history.answered(node, 1, told);
+        assert!(history.read_the_past.is_empty(), "nobody had been told anything when it was asked");
+        history.read(node, 2);
+        let mut late = history.clone();
+        late.answered(NodeId(3), 2, told);
+        assert!(late.read_the_past.is_empty(), "nobody asked node 3");
+        late.answered(node, 2, told);
+        assert!(!Invariant::FreshReads.holds(&late, &Quorums::majority(NodeSet::first(3)).unwrap()));
+        assert!(told.hear(&told_of(0)));
+        history.answered(node, 2, told);
+        assert!(history.read_the_past.is_empty(), "it was told slot 0, too");
+        history.answered(node, 2, Told::NOTHING);
+        assert!(history.read_the_past.is_empty(), "a read is answered once");
     }
 
     #[test]

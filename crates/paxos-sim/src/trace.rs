@@ -160,7 +160,7 @@ fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {
         }
         Fact::Learned { slot, value } => json!({"ev": "chosen", "slot": slot.0, "val": value.to_string()}),
         // A snapshot is knowledge of what was chosen, not a step of the specification.
-        Fact::Installed { .. } => return None,
+        Fact::Installed { .. } | Fact::Answered { .. } => return None,
     })
 }
 

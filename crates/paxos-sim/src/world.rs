@@ -196,6 +196,9 @@ impl<P: Observed + Clone + Hash> World<P> {
                 if let Some(value) = P::wanted(request) {
                     self.record().want(value);
                 }
+                if let Some(read) = P::read(request) {
+                    self.record().read(id, read);
+                }
                 self.step(position, Event::Request(request.clone()), watch);
             }
             Choice::Sync(_) => self.sync(position, watch),

@@ -30,6 +30,13 @@ impl<T: Ord + Hash> Sorted<T> {
         }
     }
 
+    /// Removes the items that are not to be kept.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&T) -> bool) {
+        for removed in self.items.extract_if(.., |item| !keep(item)) {
+            self.sum = self.sum.wrapping_sub(fingerprint(&removed));
+        }
+    }
+
     /// Changes the item at a position, which must not move it.
     pub(crate) fn update(&mut self, position: usize, change: impl FnOnce(&mut T)) {
         let item = &mut self.items[position];

@@ -138,6 +138,10 @@ impl<P: Observed + Clone + Hash> World<P> {
                     self.record().leaves_a_hole(id);
                 }
             }
+            Fact::Answered { read } => {
+                let told = self.nodes[position].told;
+                return self.record().answered(id, *read, told);
+            }
             Fact::Promised { .. } | Fact::Proposed { .. } | Fact::Voted { .. } => {}
         }
         if let Some(slot) = slot(&fact) {
@@ -153,6 +157,6 @@ impl<P: Observed + Clone + Hash> World<P> {
 const fn slot<V>(fact: &Fact<V>) -> Option<Slot> {
     match fact {
         Fact::Proposed { slot, .. } | Fact::Voted { slot, .. } | Fact::Learned { slot, .. } => Some(*slot),
-        Fact::Opened { .. } | Fact::Promised { .. } | Fact::Installed { .. } => None,
+        Fact::Opened { .. } | Fact::Promised { .. } | Fact::Installed { .. } | Fact::Answered { .. } => None,
     }
 }
