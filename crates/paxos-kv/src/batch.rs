@@ -7,7 +7,7 @@
 //! Numbers are little-endian. A command is
 //!
 //! ```text
-//! kind u8                                                            and, unless it is Open,
+//! kind u8                                                            then, for Open, nonce u64; for any other
 //! session u64, sequence u64, acknowledged u64, then by its kind
 //!   Get      key            Put, Append   key, bytes
 //!   Delete   key            Compare       key, expected (behind a u8: is there one), bytes
@@ -72,7 +72,7 @@ impl fmt::Display for Batch {
         for (position, command) in self.commands().enumerate() {
             f.write_str(if position == 0 { "" } else { "; " })?;
             match command {
-                Ok(Command::Open) => f.write_str("open")?,
+                Ok(Command::Open { .. }) => f.write_str("open")?,
                 Ok(Command::Do { operation, .. }) => show(&operation, f)?,
                 Err(failure) => failure.fmt(f)?,
             }
@@ -105,8 +105,12 @@ impl Draft {
     /// Appends a command that has been [checked](Command::check).
     pub(crate) fn push(&mut self, command: &Command<&[u8]>) {
         let out = &mut self.0;
-        let Command::Do { session, sequence, acknowledged, operation } = command else {
-            return out.push(OPEN);
+        let (session, sequence, acknowledged, operation) = match command {
+            Command::Do { session, sequence, acknowledged, operation } => (session, sequence, acknowledged, operation),
+            Command::Open { nonce } => {
+                out.push(OPEN);
+                return out.extend_from_slice(&nonce.to_le_bytes());
+            }
         };
         out.push(match operation {
             Operation::Read(Query::Get { .. }) => GET,
@@ -147,7 +151,7 @@ impl Draft {
 
 /// At least as many bytes as a command has in a batch, and hardly more.
 pub(crate) fn most_bytes(command: &Command<&[u8]>) -> usize {
-    let Command::Do { operation, .. } = command else { return 1 };
+    let Command::Do { operation, .. } = command else { return 1 + 8 };
     let optional = |bytes: &Option<&[u8]>| bytes.map_or(0, <[u8]>::len);
     AROUND
         + match operation {
@@ -182,7 +186,7 @@ impl<'a> Iterator for Commands<'a> {
 fn read<'a>(bytes: &mut Reader<'a>) -> Option<Command<&'a [u8]>> {
     let kind = bytes.byte()?;
     if kind == OPEN {
-        return Some(Command::Open);
+        return Some(Command::Open { nonce: bytes.u64()? });
     }
     let (session, sequence, acknowledged) = (SessionId(bytes.u64()?), bytes.u64()?, bytes.u64()?);
     let key = bytes.key()?;

@@ -24,7 +24,12 @@ impl fmt::Display for SessionId {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub enum Command<B = Bytes> {
     /// Open a session. Asked twice, two are open, which harms nobody.
-    Open,
+    Open {
+        /// A number that nobody else has, such as a random one. Two clients that ask for a session at two nodes must not
+        /// ask for the same: a batch is known by its bytes, and both would be told that the one that is chosen is
+        /// theirs.
+        nonce: u64,
+    },
     /// Do this once, however often it is asked.
     Do {
         /// The session it is done in.
@@ -100,7 +105,7 @@ impl Command<Bytes> {
     #[must_use]
     pub fn borrowed(&self) -> Command<&[u8]> {
         match self {
-            Self::Open => Command::Open,
+            Self::Open { nonce } => Command::Open { nonce: *nonce },
             Self::Do { session, sequence, acknowledged, operation } => Command::Do {
                 session: *session,
                 sequence: *sequence,
@@ -151,7 +156,7 @@ impl Command<&[u8]> {
     /// When a key or value is too long.
     pub fn check(&self) -> Result<(), Failure> {
         match self {
-            Self::Open => Ok(()),
+            Self::Open { .. } => Ok(()),
             Self::Do { operation, .. } => operation.check(),
         }
     }

@@ -29,7 +29,7 @@
 //! };
 //! let mut machine = Machine::new();
 //! let mut outcomes = Vec::new();
-//! for (slot, command) in (0..).map(Slot).zip([Command::Open, append.clone(), append]) {
+//! for (slot, command) in (0..).map(Slot).zip([Command::Open { nonce: 7 }, append.clone(), append]) {
 //!     machine.apply(slot, &Entry::Command(Batch::of(&[command])), |outcome| outcomes.push(outcome));
 //! }
 //! let once = Outcome::Wrote(Written::Appended { length: 1 });

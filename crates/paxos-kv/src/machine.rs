@@ -47,7 +47,7 @@ impl Machine {
             Err(failure) => return Outcome::Failed(failure),
         };
         match command {
-            Command::Open => Outcome::Opened(self.sessions.open(self.commands)),
+            Command::Open { .. } => Outcome::Opened(self.sessions.open(self.commands)),
             Command::Do { session, sequence, acknowledged, operation } => {
                 let Self { commands, sessions, store, .. } = self;
                 sessions.once(session, sequence, acknowledged, *commands, || store.run(&operation))

@@ -90,7 +90,7 @@ impl Queue {
     ///
     /// A batch is known by its bytes. Two that are equal hold the same operations of the same sessions, so it does not
     /// matter which of them was chosen: what came of one is the answer to the other. (To open a session is no operation
-    /// of a session, and there any new one will do.) A counter instead would begin again when the node restarts, and
+    /// of a session, and carries a number of its own for this.) A counter instead would begin again when the node restarts, and
     /// give the answers for a batch of its former life to clients of this one.
     pub(crate) fn settle(&mut self, batch: &Batch) -> Vec<u64> {
         let found = self.under_way.iter().position(|under_way| under_way.batch == *batch);

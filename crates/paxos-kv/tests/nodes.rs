@@ -197,7 +197,7 @@ fn a_session_that_has_expired_is_replaced() {
             let address = cluster.addresses[&leader(&client).await];
             let deadline = Instant::now() + Duration::from_secs(20);
             let others = Connection::connect(address, "ours", Some(&cluster.key), deadline).await.unwrap();
-            let asked: Vec<_> = (0..512).map(|_| others.ask(&Ask::Execute(Command::Open))).collect();
+            let asked: Vec<_> = (0..512).map(|_| others.ask(&Ask::Execute(Command::Open { nonce: 0 }))).collect();
             for answer in asked {
                 // Any other answer is that of a node that has ceased to lead: then somebody else is asked.
                 opened += usize::from(matches!(answer.await, Ok(Reply::Done(Outcome::Opened(_)))));

@@ -10,6 +10,7 @@
 use paxos as _;
 use paxos_acceptor as _;
 use paxos_basic as _;
+use paxos_kv as _;
 use paxos_learner as _;
 use paxos_messages as _;
 use paxos_multi as _;

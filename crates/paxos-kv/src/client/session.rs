@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeSet,
+    hash::{BuildHasher, RandomState},
     sync::{Mutex, MutexGuard},
 };
 
@@ -74,7 +75,8 @@ impl Session {
             return Ok(()); // somebody else has
         }
         // A session that is opened and not heard of harms nobody: nothing has been done in it.
-        let answered = leader.ask(&Ask::Execute(Command::Open), deadline).await.map_err(|error| match error {
+        let open = Ask::Execute(Command::Open { nonce: RandomState::new().hash_one(0) });
+        let answered = leader.ask(&open, deadline).await.map_err(|error| match error {
             Error::Unknown(why) => Error::NotDone(why),
             error => error,
         })?;

@@ -26,7 +26,7 @@ fn apply_one(machine: &mut Machine, command: Command) -> Outcome {
 /// A machine with the first session open.
 fn machine() -> Machine {
     let mut machine = Machine::new();
-    assert_eq!(apply_one(&mut machine, Command::Open), Outcome::Opened(SessionId(1)));
+    assert_eq!(apply_one(&mut machine, Command::Open { nonce: 0 }), Outcome::Opened(SessionId(1)));
     machine
 }
 
@@ -205,17 +205,17 @@ fn a_session_has_a_window() {
 fn a_session_expires_when_newer_ones_need_its_place_and_is_never_begun_again() {
     let mut machine = machine();
     let written = command(0, append("k", "x"));
-    apply(&mut machine, &vec![Command::Open; MAX_SESSIONS - 1]);
+    apply(&mut machine, &vec![Command::Open { nonce: 0 }; MAX_SESSIONS - 1]);
     assert_eq!(machine.sessions(), MAX_SESSIONS);
     // Session 1 is used, so 2 has been unused for the longest.
     assert_eq!(apply_one(&mut machine, written.clone()), Outcome::Wrote(Written::Appended { length: 1 }));
-    apply_one(&mut machine, Command::Open);
+    apply_one(&mut machine, Command::Open { nonce: 0 });
     let second = |sequence| Command::Do { session: SessionId(2), sequence, acknowledged: 0, operation: put("k", "y") };
     assert_eq!(apply_one(&mut machine, second(0)), Outcome::Failed(Failure::SessionExpired));
     assert_eq!(machine.sessions(), MAX_SESSIONS);
 
     // When session 1 is gone too, what was asked in it is not done a second time.
-    apply(&mut machine, &vec![Command::Open; MAX_SESSIONS]);
+    apply(&mut machine, &vec![Command::Open { nonce: 0 }; MAX_SESSIONS]);
     assert_eq!(apply_one(&mut machine, written), Outcome::Failed(Failure::SessionExpired));
     assert_eq!(value(&machine, "k"), Some(bytes("x")));
     assert!(Failure::SessionExpired.is_unknown());
@@ -230,7 +230,8 @@ fn what_is_no_command_gets_an_answer_and_ends_its_batch() {
     for wrong in
         [&b"\x09"[..], b"\x03", b"\x03abcdefghabcdefghabcdefgh\xff\xff", b"\x05aaaaaaaabbbbbbbbcccccccc\x01\x00k\x02"]
     {
-        let batch = Batch::from(Bytes::from([b"\x00", wrong, b"\x00"].concat()));
+        let open = b"\x00\x01\x02\x03\x04\x05\x06\x07\x08";
+        let batch = Batch::from(Bytes::from([open, wrong, open].concat()));
         let mut outcomes = Vec::new();
         machine.apply(machine.applied(), &Entry::Command(batch), |outcome| outcomes.push(outcome));
         assert!(matches!(outcomes[..], [Outcome::Opened(_), Outcome::Failed(Failure::Unreadable)]), "{outcomes:?}");
@@ -296,7 +297,7 @@ fn commands() -> impl Strategy<Value = Vec<Command>> {
         let session = SessionId(session);
         Command::Do { session, sequence, acknowledged: acknowledged.min(sequence), operation }
     });
-    let one = prop_oneof![1 => Just(Command::Open), 8 => one];
+    let one = prop_oneof![1 => Just(Command::Open { nonce: 0 }), 8 => one];
     prop::collection::vec(one, 0..60)
 }
 

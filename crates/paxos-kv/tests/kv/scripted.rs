@@ -59,7 +59,7 @@ impl Theatre {
     /// A service that leads, whose first session is open.
     pub(crate) fn leading(options: Options) -> Self {
         let mut theatre = Self::new(options);
-        theatre.choose(Entry::Command(Batch::of(&[Command::Open])));
+        theatre.choose(Entry::Command(Batch::of(&[Command::Open { nonce: 0 }])));
         theatre.tell(multi::Output::Leads { ballot: BALLOT });
         theatre.answers();
         theatre

@@ -217,7 +217,7 @@ fn a_read_that_cannot_be_confirmed_is_not_answered_from_here() {
 #[test]
 fn stale_reads_and_the_status_need_no_leader() {
     let mut theatre = Theatre::new(Options::default());
-    theatre.choose(Entry::Command(Batch::of(&[Command::Open, command(0, put("k", "v"))])));
+    theatre.choose(Entry::Command(Batch::of(&[Command::Open { nonce: 0 }, command(0, put("k", "v"))])));
     theatre.tell(Output::Follows { leader: Some(NodeId(2)) });
     theatre.heartbeat(2);
     theatre.ask(1, Ask::ReadStale(get("k")));
@@ -266,4 +266,19 @@ fn a_log_that_has_grown_is_cut_and_the_snapshot_is_the_state() {
 #[should_panic(expected = "the snapshot to s9: these bytes are no snapshot")]
 fn a_node_does_not_go_on_from_a_damaged_state() {
     Theatre::new(Options::default()).tell(Output::Installed { upto: Slot(9), state: bytes("nonsense") });
+}
+
+/// Two clients open a session at two nodes, each believing that it leads. One is chosen, and only its client may have it:
+/// two clients with one session would count each other's operations as their own.
+#[test]
+fn a_session_that_another_node_opened_is_not_given_to_a_client_of_this_one() {
+    let open = |nonce| Batch::of(&[Command::Open { nonce }]);
+    let mut theatre = Theatre::leading(Options::default());
+    theatre.execute(1, Command::Open { nonce: 1 });
+    theatre.tell(Output::Follows { leader: Some(NodeId(2)) });
+    theatre.choose(Entry::Command(open(2)));
+    assert_eq!(theatre.answers(), []);
+    theatre.choose(Entry::Command(open(1)));
+    let [(1, Reply::Done(Outcome::Opened(session)))] = theatre.answers()[..] else { panic!("one answer") };
+    assert_eq!(session.0, 3, "the first of this service, that of the other node, and its own");
 }
