@@ -4,19 +4,19 @@ use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand, ValueEnum};
-use paxos_basic::Replica;
 use paxos_check::{Limits, Report, Verdict, check};
+use paxos_messages::multi;
 use paxos_models::{claims, lamport};
 use paxos_mutants::{Mutant, Wrong};
-use paxos_process::NodeSet;
+use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
-use paxos_sim::{Bounds, Disk, Header, Invariant, Loopback, Setting, World};
+use paxos_sim::{Bounds, ChoiceOf, Disk, Header, Invariant, Loopback, Scriptable, Setting, World};
 use serde_json::json;
 
 use crate::{
     args::{QuorumRule, usage},
     output::say,
-    search::{self, Line, Path, UNDECIDED, grouped},
+    search::{self, Line, UNDECIDED, grouped},
 };
 
 /// Search every run within bounds, shortest first
@@ -29,6 +29,7 @@ pub(crate) struct Check {
 #[derive(Subcommand)]
 enum What {
     Basic(Basic),
+    Multi(Multi),
     Lamport(Lamport),
     Claims(Claims),
 }
@@ -44,6 +45,17 @@ Examples:
 
 Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first.";
 
+const MULTI_EXAMPLES: &str = "\
+Examples:
+  cargo paxos check multi                           one node leads, one command: every run
+  cargo paxos check multi --commands 2              two commands, in two slots
+  cargo paxos check multi --leaders 2 --depth 12    two nodes try to lead: every run of up to 12 choices
+  cargo paxos check multi --leaders 2 --crashes 1 --max-states 2000000
+
+Whether a search was exhaustive is said with its result: a log has far more runs than a decision.
+
+Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first.";
+
 /// Basic Paxos, or a mutant of it
 #[derive(Args)]
 #[command(after_help = BASIC_EXAMPLES)]
@@ -54,12 +66,45 @@ struct Basic {
     /// How many of them propose, each its own value
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=9))]
     proposers: u8,
-    /// Crashes, of any node at any moment, with restart
-    #[arg(long, default_value_t = 0)]
-    crashes: u8,
     /// Retries: times that any proposer may open a higher ballot
     #[arg(long, default_value_t = 0)]
     retries: u8,
+    /// A mutant in place of the protocol: see `paxos mutants`
+    #[arg(long)]
+    mutant: Option<Mutant>,
+    #[command(flatten)]
+    search: Search,
+}
+
+/// A replicated log
+#[derive(Args)]
+#[command(after_help = MULTI_EXAMPLES)]
+struct Multi {
+    /// Nodes, each with all three roles
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=9))]
+    nodes: u8,
+    /// How many of them try to lead
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=9))]
+    leaders: u8,
+    /// How many commands each of those is asked to have chosen
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(..=9))]
+    commands: u8,
+    /// How many timers may go off, anywhere
+    #[arg(long, default_value_t = 0)]
+    timeouts: u8,
+    /// How many disks may be lost, each of a node that has crashed
+    #[arg(long, default_value_t = 0)]
+    losses: u8,
+    #[command(flatten)]
+    search: Search,
+}
+
+/// What every search takes.
+#[derive(Args)]
+struct Search {
+    /// Crashes, of any node at any moment, with restart
+    #[arg(long, default_value_t = 0)]
+    crashes: u8,
     /// Messages that may arrive twice
     #[arg(long, default_value_t = 0)]
     duplicates: u8,
@@ -69,12 +114,12 @@ struct Basic {
     /// When a node hears its own messages: at-once is smaller and finds most bugs, in-flight misses none
     #[arg(long, default_value = "in-flight")]
     own: Own,
-    /// A mutant in place of the protocol: see `paxos mutants`
-    #[arg(long)]
-    mutant: Option<Mutant>,
     /// Judge by this invariant only; may be repeated
     #[arg(long = "invariant", value_name = "NAME")]
     invariants: Vec<Invariant>,
+    /// Search runs of up to so many choices
+    #[arg(long)]
+    depth: Option<usize>,
     /// Stop after so many states
     #[arg(long, default_value_t = 100_000_000)]
     max_states: usize,
@@ -129,6 +174,7 @@ impl Check {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
             What::Basic(basic) => basic.run(),
+            What::Multi(multi) => multi.run(),
             What::Lamport(lamport) => Ok(lamport.run()),
             What::Claims(claims) => claims.run(),
         }
@@ -137,55 +183,105 @@ impl Check {
 
 impl Basic {
     fn run(self) -> anyhow::Result<ExitCode> {
-        let members = NodeSet::first(self.acceptors);
-        let quorums = match self.quorums.of(members) {
-            Ok(quorums) => quorums,
-            Err(error) => return Ok(usage(error)),
+        let setting = match self.search.setting(self.acceptors) {
+            Ok(setting) => setting,
+            Err(problem) => return Ok(usage(problem)),
         };
         if self.proposers > self.acceptors {
             return Ok(usage("every proposer is on one of the nodes: --proposers is at most --acceptors"));
         }
+        let bounds = Bounds { fires: self.retries.into(), ..claims::rivals(self.proposers) };
+        let about = json!({
+            "acceptors": self.acceptors, "proposers": self.proposers, "retries": self.retries,
+            "mutant": self.mutant.map(Mutant::name),
+        });
+        let mutant = self.mutant;
+        let protocol = Protocol { name: "basic", mutant, about };
+        match mutant {
+            None => {
+                let world = World::new(setting, |id| paxos_basic::Replica::new(id, setting.quorums));
+                self.search.run(&protocol, &world, bounds)
+            }
+            Some(_) => {
+                let world = World::new(setting, |id| Wrong::new(mutant, id, setting.quorums));
+                self.search.run(&protocol, &world, bounds)
+            }
+        }
+    }
+}
+
+impl Multi {
+    fn run(self) -> anyhow::Result<ExitCode> {
+        let setting = match self.search.setting(self.nodes) {
+            Ok(setting) => setting,
+            Err(problem) => return Ok(usage(problem)),
+        };
+        if self.leaders > self.nodes {
+            return Ok(usage("every leader is one of the nodes: --leaders is at most --nodes"));
+        }
+        let asked = |id: u8| {
+            let command = move |number| (NodeId(id), multi::Request::Propose(format!("{id}.{number}")));
+            [(NodeId(id), multi::Request::Campaign)].into_iter().chain((1..=self.commands).map(command))
+        };
+        let requests: Vec<_> = (1..=self.leaders).flat_map(asked).collect();
+        let bounds = Bounds { fires: self.timeouts.into(), losses: self.losses.into(), ..Bounds::requests(requests) };
+        let about = json!({
+            "nodes": self.nodes, "leaders": self.leaders, "commands": self.commands, "timeouts": self.timeouts,
+            "losses": self.losses,
+        });
+        let log = paxos_multi::Options::default();
+        let world = World::new(setting, |id| paxos_multi::Replica::<String>::new(id, setting.quorums, log));
+        self.search.run(&Protocol { name: "multi", mutant: None, about }, &world, bounds)
+    }
+}
+
+/// What is searched.
+struct Protocol {
+    name: &'static str,
+    mutant: Option<Mutant>,
+    /// Its own options, for programs.
+    about: serde_json::Value,
+}
+
+impl Search {
+    /// The world of so many nodes. The error is the user's.
+    fn setting(&self, nodes: u8) -> Result<Setting, String> {
+        let quorums = self.quorums.of(NodeSet::first(nodes)).map_err(|error| error.to_string())?;
         let disk = if self.crashes > 0 { Disk::Manual } else { Disk::AtOnce };
         let loopback = match self.own {
             Own::InFlight => Loopback::InFlight,
             Own::AtOnce => Loopback::AtOnce,
         };
-        let setting = Setting { quorums, disk, loopback };
-        match self.mutant {
-            None => self.search(&World::new(setting, |id| Replica::new(id, quorums))),
-            Some(mutant) => self.search(&World::new(setting, |id| Wrong::new(Some(mutant), id, quorums))),
-        }
+        Ok(Setting { quorums, disk, loopback })
     }
 
-    fn search<P>(&self, world: &World<P>) -> anyhow::Result<ExitCode>
-    where
-        P: paxos_sim::Scriptable<
-                Timer = paxos_messages::single::Timer,
-                Request = paxos_messages::single::Request<char>,
-            >,
-    {
+    fn run<P: Scriptable>(
+        &self,
+        protocol: &Protocol,
+        world: &World<P>,
+        bounds: Bounds<P::Request>,
+    ) -> anyhow::Result<ExitCode> {
         let bounds = Bounds {
-            fires: self.retries.into(),
             duplicates: self.duplicates.into(),
             crashes: self.crashes.into(),
             may_crash: world.setting().quorums.members(),
-            ..claims::rivals(self.proposers)
+            ..bounds
         };
         let invariants = if self.invariants.is_empty() { Invariant::ALL.to_vec() } else { self.invariants.clone() };
         let stop = search::stop_on_interrupt()?;
-        let bytes = self.max_memory.saturating_mul(1 << 20);
-        let limits = Limits { invariants, states: self.max_states, bytes, stop, ..Limits::default() };
+        let (bytes, depth) = (self.max_memory.saturating_mul(1 << 20), self.depth.unwrap_or(usize::MAX));
+        let limits = Limits { invariants, states: self.max_states, bytes, depth, stop };
         let line = Line::new("checking", self.json);
         let report = check(world, &bounds, &limits, |progress| line.show(progress));
         line.clear();
         let script = match &report.verdict {
-            Verdict::Violated { invariant, path } => Some(self.counterexample(world, *invariant, path)?),
+            Verdict::Violated { invariant, path } => Some(counterexample(protocol, world, *invariant, path)?),
             Verdict::Holds | Verdict::NotExhaustive => None,
         };
         if let (Some(file), Some(script)) = (&self.save, &script) {
             std::fs::write(file, script).with_context(|| format!("cannot write {}", file.display()))?;
         }
-        self.print(&report, &world.setting().quorums, script.as_deref());
+        self.print(protocol, &report, &world.setting().quorums, script.as_deref());
         Ok(match report.verdict {
             Verdict::Holds => ExitCode::SUCCESS,
             Verdict::Violated { .. } => ExitCode::from(1),
@@ -193,21 +289,7 @@ impl Basic {
         })
     }
 
-    fn counterexample<P>(&self, world: &World<P>, invariant: Invariant, path: &Path) -> anyhow::Result<String>
-    where
-        P: paxos_sim::Scriptable<
-                Timer = paxos_messages::single::Timer,
-                Request = paxos_messages::single::Request<char>,
-            >,
-    {
-        let Setting { quorums, disk, loopback } = *world.setting();
-        let mutant = self.mutant.map(|mutant| mutant.to_string());
-        let header = Header { protocol: "basic".to_owned(), quorums, disk, loopback, mutant, expect: Some(invariant) };
-        let about = format!("A shortest run that violates {invariant}: {} choices.", path.len());
-        search::script(&header, &about, world, path)
-    }
-
-    fn print<C>(&self, report: &Report<C>, quorums: &Quorums, script: Option<&str>) {
+    fn print<C>(&self, protocol: &Protocol, report: &Report<C>, quorums: &Quorums, script: Option<&str>) {
         let progress = &report.progress;
         let (verdict, invariant, length) = match &report.verdict {
             Verdict::Holds => ("holds", None, None),
@@ -215,15 +297,17 @@ impl Basic {
             Verdict::NotExhaustive => ("not exhaustive", None, None),
         };
         if self.json {
-            let found = json!({
-                "acceptors": self.acceptors, "proposers": self.proposers, "crashes": self.crashes,
-                "retries": self.retries, "duplicates": self.duplicates, "quorums": quorums.to_string(),
-                "own": self.own.name(), "mutant": self.mutant.map(Mutant::name),
+            let mut found = json!({
+                "protocol": protocol.name, "crashes": self.crashes, "duplicates": self.duplicates,
+                "quorums": quorums.to_string(), "own": self.own.name(), "depth_limit": self.depth,
                 "verdict": verdict, "invariant": invariant.map(Invariant::name), "length": length, "script": script,
                 "states": progress.states, "choices": progress.choices, "depth": progress.depth,
                 "seconds": progress.elapsed.as_secs_f64(), "states_per_second": progress.states_per_second(),
                 "bytes": progress.bytes, "collision_chance": progress.collision_chance(),
             });
+            if let (Some(found), Some(about)) = (found.as_object_mut(), protocol.about.as_object()) {
+                found.extend(about.clone());
+            }
             return say(found);
         }
         if let Some(script) = script {
@@ -250,10 +334,23 @@ impl Basic {
             }),
             None => say(format_args!(
                 "not exhaustive: nothing failed in what was searched, which is not all: it was stopped or reached a \
-                 limit; try --max-states, --max-memory, or smaller bounds"
+                 limit; try --max-states, --max-memory, another --depth, or smaller bounds"
             )),
         }
     }
+}
+
+fn counterexample<P: Scriptable>(
+    protocol: &Protocol,
+    world: &World<P>,
+    invariant: Invariant,
+    path: &[ChoiceOf<P>],
+) -> anyhow::Result<String> {
+    let Setting { quorums, disk, loopback } = *world.setting();
+    let (name, mutant) = (protocol.name.to_owned(), protocol.mutant.map(|mutant| mutant.to_string()));
+    let header = Header { protocol: name, quorums, disk, loopback, mutant, expect: Some(invariant) };
+    let about = format!("A shortest run that violates {invariant}: {} choices.", path.len());
+    search::script(&header, &about, world, path)
 }
 
 impl Lamport {

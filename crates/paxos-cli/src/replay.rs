@@ -15,9 +15,10 @@ const EXAMPLES: &str = "\
 Examples:
   cargo paxos run crates/paxos-mutants/scripts/M2.script     a counterexample
   cargo paxos run crates/paxos-basic/tests/scripts/one_proposer.script
+  cargo paxos run crates/paxos-multi/tests/scripts/stable_leader.script
   cargo paxos run story.script --no-diagram > told.script    the script with its lines filled in
 
-A script is plain text: a head (protocol basic, nodes 3), then one command a line: request n1 propose a,
+A script is plain text: a head (protocol basic or multi, nodes 3), then one command a line: request n1 propose a,
 deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize.
 
 Exit code: 0 every invariant held, 1 one was violated or a command cannot be carried out, 2 usage or no script.";
@@ -47,17 +48,24 @@ impl Run {
             Ok(script) => script,
             Err(error) => return Ok(usage(format!("{name} is no script: {error}"))),
         };
-        if script.header.protocol != "basic" {
-            let protocol = &script.header.protocol;
-            return Ok(usage(format!("{name}: no protocol is called {protocol:?}; there is `basic`")));
-        }
         let (setting, quorums) = (script.header.setting(), script.header.quorums);
-        match script.header.mutant.as_deref().map(str::parse::<Mutant>) {
-            None => self.replay(&script, World::new(setting, |id| Replica::<String>::new(id, quorums))),
-            Some(Ok(mutant)) => {
-                self.replay(&script, World::new(setting, |id| Wrong::<String>::new(Some(mutant), id, quorums)))
+        let mutant = match script.header.mutant.as_deref().map(str::parse::<Mutant>).transpose() {
+            Ok(mutant) => mutant,
+            Err(error) => return Ok(usage(format!("{name}: {error}"))),
+        };
+        match (script.header.protocol.as_str(), mutant) {
+            ("basic", None) => self.replay(&script, World::new(setting, |id| Replica::<String>::new(id, quorums))),
+            ("basic", Some(_)) => {
+                self.replay(&script, World::new(setting, |id| Wrong::<String>::new(mutant, id, quorums)))
             }
-            Some(Err(error)) => Ok(usage(format!("{name}: {error}"))),
+            ("multi", None) => {
+                let replica = |id| paxos_multi::Replica::<String>::new(id, quorums, paxos_multi::Options::default());
+                self.replay(&script, World::new(setting, replica))
+            }
+            ("multi", Some(mutant)) => Ok(usage(format!("{name}: there is no {mutant} of protocol multi"))),
+            (protocol, _) => {
+                Ok(usage(format!("{name}: no protocol is called {protocol:?}; there are `basic` and `multi`")))
+            }
         }
     }
 

@@ -11,11 +11,7 @@ use std::{
 use anyhow::Context as _;
 use indicatif::{ProgressBar, ProgressStyle};
 use paxos_check::Progress;
-use paxos_messages::single::{Request, Timer};
-use paxos_sim::{Choice, Header, Script, World, write_path};
-
-/// A run of Basic Paxos, as choices.
-pub(crate) type Path = Vec<Choice<Timer, Request<char>>>;
+use paxos_sim::{ChoiceOf, Header, Script, Scriptable, World, write_path};
 
 /// The exit code of a search that reached a limit: it has no verdict.
 pub(crate) const UNDECIDED: u8 = 3;
@@ -67,10 +63,12 @@ pub(crate) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
 }
 
 /// `path` as a script with its lines filled in.
-pub(crate) fn script<P>(header: &Header, about: &str, world: &World<P>, path: &Path) -> anyhow::Result<String>
-where
-    P: paxos_sim::Scriptable<Timer = Timer, Request = Request<char>>,
-{
+pub(crate) fn script<P: Scriptable>(
+    header: &Header,
+    about: &str,
+    world: &World<P>,
+    path: &[ChoiceOf<P>],
+) -> anyhow::Result<String> {
     let bare = write_path(header, about, world.clone(), path);
     let script = Script::parse(&bare).context("the script just written cannot be read")?;
     Ok(script.replay(world.clone(), &mut ()).context("the run just found cannot be replayed")?.text)

@@ -4,22 +4,20 @@ use std::{fs::File, io::BufWriter, path::PathBuf, process::ExitCode, sync::atomi
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use paxos_basic::Replica;
-use paxos_messages::{
-    Observed,
-    single::{Request, Timer},
-};
+use paxos_messages::{Observed, multi};
 use paxos_models::claims;
 use paxos_mutants::{Mutant, Wrong};
-use paxos_process::NodeSet;
+use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
-use paxos_sim::{Bounds, Happening, Header, Invariant, Random, Scriptable, Setting, Tally, Trace, Watch, World};
+use paxos_sim::{
+    Bounds, ChoiceOf, Happening, Header, Invariant, Random, Scriptable, Setting, Tally, Trace, Watch, World,
+};
 use serde_json::json;
 
 use crate::{
     args::usage,
     output::say,
-    search::{self, Path, UNDECIDED},
+    search::{self, UNDECIDED},
 };
 
 /// Simulate: runs chosen by a seed, the same to the byte for the same seed
@@ -32,6 +30,7 @@ pub(crate) struct Sim {
 #[derive(Subcommand)]
 enum What {
     Basic(Basic),
+    Multi(Multi),
 }
 
 const EXAMPLES: &str = "\
@@ -43,10 +42,45 @@ Examples:
 
 Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run.";
 
+const MULTI_EXAMPLES: &str = "\
+Examples:
+  cargo paxos sim multi --seed 7                           one run
+  cargo paxos sim multi --seed 1 --runs 200                two hundred runs, seeds 1 to 200
+  cargo paxos sim multi --seed 1 --nodes 5 --steps 10000 --trace t.ndjson
+
+Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run.";
+
 /// Basic Paxos with loss, duplication, reordering, crashes and restarts
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 struct Basic {
+    #[command(flatten)]
+    options: Options,
+    /// How many of the nodes propose, each its own value
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=26))]
+    proposers: u8,
+    /// A mutant in place of the protocol: see `paxos mutants`
+    #[arg(long)]
+    mutant: Option<Mutant>,
+}
+
+/// A replicated log with all of that, with cut links, lost disks, elections and recoveries
+#[derive(Args)]
+#[command(after_help = MULTI_EXAMPLES)]
+struct Multi {
+    #[command(flatten)]
+    options: Options,
+    /// How many commands are proposed, each at one of the nodes; only a leader takes them
+    #[arg(long, default_value_t = 100)]
+    commands: u32,
+    /// How many slots a leader may have under way
+    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..))]
+    window: u64,
+}
+
+/// What every simulation takes.
+#[derive(Args)]
+struct Options {
     /// The first seed
     #[arg(long)]
     seed: u64,
@@ -56,15 +90,9 @@ struct Basic {
     /// The size of the cluster
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=26))]
     nodes: u8,
-    /// How many of the nodes propose, each its own value
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=26))]
-    proposers: u8,
-    /// How many choices a run may have
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u32).range(1..))]
-    steps: u32,
-    /// A mutant in place of the protocol: see `paxos mutants`
-    #[arg(long)]
-    mutant: Option<Mutant>,
+    /// How many choices a run may have [default: 400 of basic, 3000 of multi]
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    steps: Option<u32>,
     /// Write what was promised, proposed, voted and learned to this file, as paxos-trace/1
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
@@ -73,21 +101,71 @@ struct Basic {
     json: bool,
 }
 
+/// A simulation of some protocol.
+struct Simulation<'a, P: Observed> {
+    protocol: &'static str,
+    mutant: Option<Mutant>,
+    options: &'a Options,
+    steps: usize,
+    bounds: Bounds<P::Request>,
+    chooser: fn(u64) -> Random,
+}
+
 impl Sim {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
-        let What::Basic(basic) = self.what;
-        if basic.proposers > basic.nodes {
+        match self.what {
+            What::Basic(basic) => basic.run(),
+            What::Multi(multi) => multi.run(),
+        }
+    }
+}
+
+impl Basic {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let options = &self.options;
+        if self.proposers > options.nodes {
             return Ok(usage("every proposer is on one of the nodes: --proposers is at most --nodes"));
         }
-        if basic.seed.checked_add(basic.runs).is_none() {
-            return Ok(usage("--seed plus --runs is past the last seed"));
-        }
-        let quorums = Quorums::majority(NodeSet::first(basic.nodes))?;
+        let quorums = Quorums::majority(NodeSet::first(options.nodes))?;
         let setting = Setting::new(quorums);
-        match basic.mutant {
-            None => basic.simulate(|| World::new(setting, |id| Replica::new(id, quorums))),
-            Some(mutant) => basic.simulate(|| World::new(setting, |id| Wrong::new(Some(mutant), id, quorums))),
+        let (fires, duplicates, drops, crashes) = (20, 20, 40, 6);
+        let may_crash = NodeSet::first(options.nodes);
+        let bounds = Bounds { fires, duplicates, drops, crashes, may_crash, ..claims::rivals(self.proposers) };
+        let (steps, mutant) = (options.steps.unwrap_or(400) as usize, self.mutant);
+        match mutant {
+            None => Simulation { protocol: "basic", mutant, options, steps, bounds, chooser: Random::new }
+                .run(|| World::new(setting, |id| paxos_basic::Replica::new(id, quorums))),
+            Some(_) => Simulation { protocol: "basic", mutant, options, steps, bounds, chooser: Random::new }
+                .run(|| World::new(setting, |id| Wrong::new(mutant, id, quorums))),
         }
+    }
+}
+
+impl Multi {
+    fn run(&self) -> anyhow::Result<ExitCode> {
+        let options = &self.options;
+        let quorums = Quorums::majority(NodeSet::first(options.nodes))?;
+        let nodes: Vec<NodeId> = quorums.members().iter().collect();
+        let asked = |number: u32| {
+            let node = nodes[number as usize % nodes.len()];
+            (node, multi::Request::Propose(format!("c{number}")))
+        };
+        let bounds = Bounds {
+            ahead: 8,
+            fires: 100_000,
+            duplicates: 500,
+            drops: 500,
+            crashes: 30,
+            may_crash: NodeSet::first(options.nodes),
+            losses: 1,
+            cuts: 300,
+            ..Bounds::requests((0..self.commands).map(asked).collect())
+        };
+        let steps = options.steps.unwrap_or(3_000) as usize;
+        let log = paxos_multi::Options { window: self.window, retain: 2 * self.window };
+        let chooser = |seed| Random::new(seed).ticking();
+        Simulation { protocol: "multi", mutant: None, options, steps, bounds, chooser }
+            .run(|| World::new(Setting::new(quorums), |id| paxos_multi::Replica::<String>::new(id, quorums, log)))
     }
 }
 
@@ -98,38 +176,41 @@ struct Total {
     runs: u64,
     /// Runs in which some node learned a value.
     learned: u64,
+    /// Values learned, each in a slot of its own, in all runs.
+    slots: u64,
 }
 
-impl Basic {
-    fn simulate<P>(&self, fresh: impl Fn() -> World<P>) -> anyhow::Result<ExitCode>
-    where
-        P: Scriptable<Timer = Timer, Request = Request<char>>,
-    {
-        let mut trace = match &self.trace {
+impl<P: Scriptable> Simulation<'_, P> {
+    fn run(&self, fresh: impl Fn() -> World<P>) -> anyhow::Result<ExitCode> {
+        let Options { seed: first, runs, nodes, json, .. } = *self.options;
+        if first.checked_add(runs).is_none() {
+            return Ok(usage("--seed plus --runs is past the last seed"));
+        }
+        let mut trace = match &self.options.trace {
             None => None,
             Some(file) => {
                 let opened = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
-                Some(Trace::new(BufWriter::new(opened), NodeSet::first(self.nodes)))
+                Some(Trace::new(BufWriter::new(opened), NodeSet::first(nodes)))
             }
         };
         let stop = search::stop_on_interrupt()?;
-        let bar = search::bar(self.runs, self.json);
+        let bar = search::bar(runs, json);
         let (mut total, mut failed) = (Total::default(), None);
-        for run in 0..self.runs {
+        for run in 0..runs {
             let (mut world, mut path) = (fresh(), Vec::new());
             if let Some(trace) = &mut trace {
                 trace.begin(run);
             }
-            let seed = self.seed + run;
-            let tally = Random::new(seed).run(
+            let seed = first + run;
+            let tally = (self.chooser)(seed).run(
                 &mut world,
-                &self.bounds(),
+                &self.bounds,
                 &Invariant::ALL,
-                self.steps as usize,
+                self.steps,
                 &mut path,
                 &mut Tracing(trace.as_mut()),
             );
-            total.add(&tally, !world.history().learned().is_empty());
+            total.add(&tally, world.history().learned().iter().count() as u64);
             bar.inc(1);
             if let Some(invariant) = tally.violated {
                 failed = Some((seed, invariant, self.script(&fresh(), seed, invariant, &path)?));
@@ -140,40 +221,37 @@ impl Basic {
             }
         }
         bar.finish_and_clear();
-        if let (Some(trace), Some(file)) = (trace, &self.trace) {
+        if let (Some(trace), Some(file)) = (trace, &self.options.trace) {
             trace.finish().with_context(|| format!("cannot write {}", file.display()))?;
         }
         self.print(&total, failed.as_ref());
         Ok(match failed {
             Some(_) => ExitCode::from(1),
-            None if total.runs < self.runs => ExitCode::from(UNDECIDED),
+            None if total.runs < runs => ExitCode::from(UNDECIDED),
             None => ExitCode::SUCCESS,
         })
     }
 
-    /// Whatever may go wrong, often; how often, each seed decides for itself.
-    fn bounds(&self) -> Bounds<Request<char>> {
-        let (fires, duplicates, drops, crashes) = (20, 20, 40, 6);
-        let may_crash = NodeSet::first(self.nodes);
-        Bounds { fires, duplicates, drops, crashes, may_crash, ..claims::rivals(self.proposers) }
-    }
-
-    fn script<P>(&self, world: &World<P>, seed: u64, invariant: Invariant, path: &Path) -> anyhow::Result<String>
-    where
-        P: Scriptable<Timer = Timer, Request = Request<char>>,
-    {
-        let mut header = Header::new("basic", self.nodes)?;
+    fn script(
+        &self,
+        world: &World<P>,
+        seed: u64,
+        invariant: Invariant,
+        path: &[ChoiceOf<P>],
+    ) -> anyhow::Result<String> {
+        let mut header = Header::new(self.protocol, self.options.nodes)?;
         header.mutant = self.mutant.map(|mutant| mutant.to_string());
         header.expect = Some(invariant);
         search::script(&header, &format!("Seed {seed} violates {invariant}."), world, path)
     }
 
     fn print(&self, total: &Total, failed: Option<&(u64, Invariant, String)>) {
-        let Total { tally, runs, learned } = total;
-        if self.json {
+        let Total { tally, runs, learned, slots } = total;
+        let Options { seed, runs: wanted, json, .. } = *self.options;
+        if json {
             let verdict = match failed {
                 Some(_) => "violated",
-                None if *runs < self.runs => "stopped",
+                None if *runs < wanted => "stopped",
                 None => "held",
             };
             let violated = failed.map(
@@ -182,24 +260,38 @@ impl Basic {
             return say(format_args!(
                 "{}",
                 json!({
-                    "verdict": verdict, "seed": self.seed, "runs": runs, "runs_wanted": self.runs, "learned": learned, "choices": tally.steps,
+                    "verdict": verdict, "protocol": self.protocol, "seed": seed, "runs": runs, "runs_wanted": wanted, "learned": learned, "slots": slots, "choices": tally.steps,
                     "delivered": tally.delivered, "dropped": tally.dropped, "duplicated": tally.duplicated,
-                    "retries": tally.fired, "crashes": tally.crashes, "violated": violated,
+                    "retries": tally.fired, "crashes": tally.crashes, "cuts": tally.cuts, "violated": violated,
                 })
             ));
         }
         if let Some((_, _, script)) = failed {
             say(script);
         }
+        // A log has more to tell than a decision.
+        let (more, cuts, fired) = match self.protocol {
+            "basic" => (String::new(), String::new(), "retries"),
+            _ => (format!(", {slots} slots in all"), format!(", {} links cut", tally.cuts), "alarms"),
+        };
         say(format_args!(
-            "{runs} runs from seed {}: {learned} learned a value; {} choices, {} messages arrived, {} lost, {} twice, \
-             {} retries, {} crashes",
-            self.seed, tally.steps, tally.delivered, tally.dropped, tally.duplicated, tally.fired, tally.crashes
+            "{runs} runs from seed {}: {learned} learned a value{}; {} choices, {} messages arrived, {} lost, {} twice, \
+             {} {}, {} crashes{}",
+            seed,
+            more,
+            tally.steps,
+            tally.delivered,
+            tally.dropped,
+            tally.duplicated,
+            tally.fired,
+            fired,
+            tally.crashes,
+            cuts
         ));
         match failed {
             Some((seed, invariant, _)) => say(format_args!("violated: {invariant}, by seed {seed}")),
-            None if *runs < self.runs => {
-                say(format_args!("stopped after {runs} of {} runs; nothing failed in those", self.runs));
+            None if *runs < wanted => {
+                say(format_args!("stopped after {runs} of {} runs; nothing failed in those", wanted));
             }
             None => say("held: every invariant, after every choice"),
         }
@@ -207,15 +299,17 @@ impl Basic {
 }
 
 impl Total {
-    const fn add(&mut self, run: &Tally, learned: bool) {
+    const fn add(&mut self, run: &Tally, slots: u64) {
         self.runs += 1;
-        self.learned += learned as u64;
+        self.learned += (slots > 0) as u64;
+        self.slots += slots;
         self.tally.steps += run.steps;
         self.tally.delivered += run.delivered;
         self.tally.dropped += run.dropped;
         self.tally.duplicated += run.duplicated;
         self.tally.fired += run.fired;
         self.tally.crashes += run.crashes;
+        self.tally.cuts += run.cuts;
     }
 }
 

@@ -122,7 +122,7 @@ fn scripts_that_cannot_be_run_say_why() {
     run(1, "protocol basic\nnodes 3\ndeliver 7\n", "line 3: no message 7");
     run(1, "protocol basic\nnodes 3\nrequest n1 learn\ndeliver 7\n", "n1 writes Round b1.1");
     run(1, "protocol basic\nnodes 3\nexpect Agreement\nstabilize\n", "expects Agreement");
-    run(2, "protocol raft\nnodes 3\n", "there is `basic`");
+    run(2, "protocol raft\nnodes 3\n", "there are `basic` and `multi`");
     run(2, "protocol basic\nnodes 3\nmutant M99\n", "no mutant is called");
     assert!(expect(2, &["run", "no/such/file"]).contains("cannot read no/such/file"));
 }
@@ -153,4 +153,22 @@ fn the_books_scripts_tell_what_they_show() {
         let told = json(0, &["run", &name, "--json"]);
         assert_eq!(told["script"], fs::read_to_string(&path).expect("a script"), "{name}");
     }
+}
+
+#[test]
+fn a_log_has_the_same_lenses() {
+    let found = json(0, &["sim", "multi", "--seed", "1", "--runs", "5", "--steps", "2000", "--json"]);
+    assert_eq!((&found["verdict"], &found["choices"]), (&"held".into(), &10_000.into()));
+    assert!(found["slots"].as_u64() > Some(0) && found["crashes"].as_u64() > Some(0), "{found}");
+    let same = json(0, &["sim", "multi", "--seed", "1", "--runs", "5", "--steps", "2000", "--json"]);
+    assert_eq!(found, same, "a seed is a run");
+
+    let found = json(0, &["check", "multi", "--json"]);
+    assert_eq!(found["verdict"], "holds");
+    assert!(found["states"].as_u64() > Some(1_000), "{found}");
+    let text = expect(3, &["check", "multi", "--leaders", "2", "--depth", "6"]);
+    assert!(text.contains("not exhaustive") && !text.contains("holds"), "{text}");
+
+    let text = expect(0, &["run", &file("crates/paxos-multi/tests/scripts/stable_leader.script")]);
+    assert!(text.contains("Accept b1.1 s0") && text.contains("held: every invariant"), "{text}");
 }

@@ -3,7 +3,7 @@
 //!
 //! | target | level | what |
 //! |---|---|---|
-//! | `paxos::output` | info | the node leads, follows, or has taken over a snapshot |
+//! | `paxos::output` | info | the node leads, follows, has taken over a snapshot, or votes again after a loss |
 //! | `paxos::message` | debug | a message leaves |
 //! | `paxos::received` | debug | a message arrives |
 //! | `paxos::timer` | debug | a timer goes off |
@@ -60,6 +60,9 @@ impl Observer<Replicated> for Watch {
     }
 
     fn appended(&mut self, record: &Record<Batch>) {
+        if let Record::Recalled(..) = record {
+            info!(target: "paxos::output", node = %self.node, "all others have said what it may have promised: it votes again");
+        }
         trace!(target: "paxos::record", node = %self.node, "{record}");
     }
 

@@ -1,6 +1,8 @@
 //! The binary as its users meet it: processes on loopback ports, with disks, signals and exit codes.
 
 mod demo;
+mod local;
+mod store;
 mod support;
 
 use std::{
@@ -179,7 +181,10 @@ fn nodes_with_different_quorums_refuse_each_other_and_say_so_once() {
         eventually("it is refused again and again", || 2 < count(&["DEBUG", "refused by the peer again", &to]));
         let why = [to.as_str(), "2 of 3", "phase 1: 3, phase 2: 1 of 3", "members and quorums must be the same"];
         assert_eq!(count(&[&why[..], &["WARN"]].concat()), 1, "{}", cluster.log(node));
-        assert_eq!(count(&["connected", "DEBUG", &to, "refused"]), 0);
+        let log = cluster.log(node);
+        // A peer that was not there yet is another matter.
+        let down = |line: &&str| ["connected", "DEBUG", &to, "refused"].iter().all(|word| line.contains(word));
+        assert_eq!(log.lines().filter(down).filter(|line| !line.contains("os error")).count(), 0, "{log}");
         // The peer says so, too: it has turned somebody away.
         assert!(0 < count(&["WARN", &format!("n{peer} takes the cluster for")]), "{}", cluster.log(node));
         // n3 does not run: that is told once, and then to those who look closely.
@@ -298,7 +303,26 @@ fn wrong_usage_is_exit_code_2_and_says_why() {
 
 #[test]
 fn every_command_has_examples() {
-    for command in ["demo", "demo basic", "cluster", "node", "node basic", "kv", "propose", "learn"] {
+    for command in [
+        "demo",
+        "demo basic",
+        "cluster",
+        "node",
+        "node basic",
+        "kv",
+        "kv get",
+        "kv put",
+        "kv cas",
+        "kv append",
+        "kv delete",
+        "kv range",
+        "kv status",
+        "kv transfer",
+        "kv load",
+        "kv judge",
+        "propose",
+        "learn",
+    ] {
         let (code, stdout, _) = run(&mut paxos(&format!("{command} --help")));
         assert!(code == 0 && stdout.contains("Examples:"), "{command}");
     }

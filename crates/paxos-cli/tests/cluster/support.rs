@@ -63,6 +63,11 @@ impl Guard {
         assert!(sent.success());
     }
 
+    /// Whether it has not ended yet.
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Its exit code, when it has ended by itself.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
         let mut status = None;

@@ -182,31 +182,42 @@ fn window(history: &[Call], kill: &Kill) -> Duration {
 /// Of keys that were only ever appended to, by suffixes that all differ: how many appends were acknowledged, and how many
 /// of those are not in the last value that was read exactly once. The judge finds them too; this does without a search.
 fn lost(history: &[Call]) -> (usize, usize) {
-    let mut keys: BTreeMap<&str, (Vec<&str>, bool, Option<(u64, &str)>)> = BTreeMap::new();
+    let mut keys: BTreeMap<&str, Appended<'_>> = BTreeMap::new();
     for call in history {
-        let (suffixes, only_appends, last) = keys.entry(&call.key).or_insert((Vec::new(), true, None));
+        let key = keys.entry(&call.key).or_default();
         match (&call.action, call.end) {
-            (Action::Append { suffix, .. }, End::Returned(_)) => suffixes.push(suffix),
+            (Action::Append { suffix, .. }, End::Returned(_)) => key.suffixes.push(suffix),
             (Action::Append { .. }, _) => {}
-            (Action::Get { result }, End::Returned(at)) if last.is_none_or(|(before, _)| before <= at) => {
-                *last = Some((at, result.as_deref().unwrap_or_default()));
+            (Action::Get { result }, End::Returned(at)) if key.last.is_none_or(|(before, _)| before <= at) => {
+                key.last = Some((at, result.as_deref().unwrap_or_default()));
             }
             (Action::Get { .. }, _) => {}
-            (Action::Put { .. } | Action::Delete { .. } | Action::CompareAndSwap { .. }, _) => *only_appends = false,
+            (Action::Put { .. } | Action::Delete { .. } | Action::CompareAndSwap { .. }, _) => key.otherwise = true,
         }
     }
     let (mut looked_up, mut lost) = (0, 0);
-    for (suffixes, only_appends, last) in keys.into_values() {
+    for Appended { suffixes, otherwise, last } in keys.into_values() {
         let Some((_, value)) = last else { continue };
         let mut found: BTreeMap<&str, usize> = BTreeMap::new();
         value.split_inclusive(';').for_each(|suffix| *found.entry(suffix).or_default() += 1);
         // Those of the user's own commands may be anything.
-        for suffix in suffixes.iter().filter(|suffix| only_appends && is_generated(suffix)) {
+        for suffix in suffixes.iter().filter(|suffix| !otherwise && is_generated(suffix)) {
             looked_up += 1;
             lost += usize::from(found.get(suffix) != Some(&1));
         }
     }
     (looked_up, lost)
+}
+
+/// What was done to a key.
+#[derive(Default)]
+struct Appended<'a> {
+    /// The acknowledged appends.
+    suffixes: Vec<&'a str>,
+    /// Whether something else was written, too.
+    otherwise: bool,
+    /// The last value that was read, and when.
+    last: Option<(u64, &'a str)>,
 }
 
 /// `17;`, as no two generated ones are.
