@@ -3,10 +3,10 @@
 //! An acceptor's answer comes in pages, in any order. It is whole when its pages lead from the first slot asked about
 //! to the end without a gap. Half an answer is none: a vote that may decide a slot could be on the missing page.
 
-use alloc::{collections::BTreeMap, vec::Vec};
+use alloc::collections::BTreeMap;
 
 use paxos_messages::{
-    Slot, Vote,
+    Slot, Slots, Vote,
     multi::{Entry, Message, Until},
 };
 use paxos_process::{NodeId, NodeSet, Value};
@@ -81,24 +81,23 @@ impl<V: Value> Election<V> {
     }
 
     // ANCHOR: outcome
-    /// What must be proposed again, without gaps, and the first slot for which anything may be.
+    /// What must be proposed again, and the first slot for which anything may be.
     ///
-    /// In each slot: "the value of the highest-numbered proposal among the responses" (*Paxos Made Simple*, §2.2), or
-    /// a no-op where there is none and a later slot has one (§3). Slots that one of `quorum` knows to be chosen need
-    /// nothing: they will be learned from it.
-    pub(super) fn outcome(&self, quorum: NodeSet) -> (BTreeMap<Slot, Entry<V>>, Slot) {
+    /// In each slot: "the value of the highest-numbered proposal among the responses" (*Paxos Made Simple*, §2.2).
+    /// Between two of them may be slots for which there is none: the leader fills them. Slots that one of `quorum`
+    /// knows to be chosen need nothing: they will be learned from it.
+    pub(super) fn outcome(&self, quorum: NodeSet) -> (Slots<Entry<V>>, Slot) {
         let answers = self.answers.iter().filter(|(acceptor, _)| quorum.contains(**acceptor));
         let first = answers.filter_map(|(_, answer)| answer.chosen).max().map_or(self.from, |to| to.max(self.from));
-        let mut highest = BTreeMap::<Slot, &Vote<Entry<V>>>::new();
+        let mut highest = Slots::<&Vote<Entry<V>>>::new();
         for ((slot, acceptor), vote) in self.reports.range((first, NodeId(0))..) {
-            if quorum.contains(*acceptor) && highest.get(slot).is_none_or(|other| other.ballot < vote.ballot) {
+            if quorum.contains(*acceptor) && highest.get(*slot).is_none_or(|other| other.ballot < vote.ballot) {
                 highest.insert(*slot, vote);
             }
         }
-        let end = highest.last_key_value().map_or(first, |(slot, _)| slot.next());
-        let slots: Vec<Slot> = (first.0..end.0).map(Slot).collect();
-        let value = |slot: &Slot| highest.get(slot).map_or(Entry::Noop, |vote| vote.value.clone());
-        (slots.iter().map(|slot| (*slot, value(slot))).collect(), first)
+        let mut values = Slots::new();
+        highest.into_iter().for_each(|(slot, vote)| values.insert(slot, vote.value.clone()));
+        (values, first)
     }
     // ANCHOR_END: outcome
 }

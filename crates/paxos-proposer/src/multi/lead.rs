@@ -1,7 +1,5 @@
 //! What an elected proposer has to do, and has under way.
 
-use alloc::collections::BTreeMap;
-
 use paxos_messages::{
     Ballot, Slot, Slots,
     multi::{Effects, Entry, Message},
@@ -15,7 +13,7 @@ pub(super) struct Lead<V> {
     /// All slots below are chosen: one of those who elected it knows them.
     chosen: Slot,
     /// What may have been chosen in lower ballots, and is not proposed again yet.
-    recovered: BTreeMap<Slot, Entry<V>>,
+    recovered: Slots<Entry<V>>,
     /// The first slot after those.
     serves_from: Slot,
     /// The next slot to propose in.
@@ -38,9 +36,9 @@ pub(super) struct Terms {
 }
 
 impl<V: Value> Lead<V> {
-    /// Nothing is under way. `recovered` has no gap; all slots before it, below `chosen`, are chosen.
-    pub(super) fn new(elected_by: NodeSet, recovered: BTreeMap<Slot, Entry<V>>, chosen: Slot) -> Self {
-        let serves_from = recovered.last_key_value().map_or(chosen, |(slot, _)| slot.next());
+    /// Nothing is under way. All of `recovered` is from slot `chosen` on; all slots below that are chosen.
+    pub(super) fn new(elected_by: NodeSet, recovered: Slots<Entry<V>>, chosen: Slot) -> Self {
+        let serves_from = recovered.last().map_or(chosen, |(slot, _)| Slot(slot.0.saturating_add(1)));
         Self { elected_by, chosen, recovered, serves_from, next: chosen, proposed: Slots::new(), stale: Slot(0) }
     }
 
@@ -58,22 +56,19 @@ impl<V: Value> Lead<V> {
 
     /// All slots below `slot` are known here to be chosen.
     pub(super) fn learned(&mut self, slot: Slot) {
+        self.recovered.forget_below(slot);
         self.proposed.forget_below(slot);
         self.next = self.next.max(slot);
     }
 
     // ANCHOR: recovered
-    /// Proposes again what may have been chosen, as far as the window allows. There is no gap in it: where nobody has
-    /// reported a vote stands a no-op.
+    /// Proposes again what may have been chosen, as far as the window allows; and in a gap, where nobody has reported
+    /// a vote, a no-op (*Paxos Made Simple*, §3), so that what comes after it can be learned.
     pub(super) fn recover(&mut self, terms: &Terms, out: &mut Effects<V>) {
-        while self.has_room(terms)
-            && let Some((slot, value)) = self.recovered.pop_first()
-        {
-            if terms.chosen <= slot {
-                assert!(self.next <= slot, "a slot is proposed in once");
-                self.next = slot;
-                self.propose(value, terms, out);
-            }
+        while self.next < self.serves_from && self.has_room(terms) {
+            let reported = self.recovered.first().is_some_and(|(slot, _)| slot == self.next);
+            let value = if reported { self.recovered.pop_first() } else { None };
+            self.propose(value.map_or(Entry::Noop, |(_, value)| value), terms, out);
         }
     }
     // ANCHOR_END: recovered
@@ -84,7 +79,7 @@ impl<V: Value> Lead<V> {
 
     /// Whether the next slot may take a command: everything recovered is chosen, and the window has room.
     pub(super) fn serves(&self, terms: &Terms) -> bool {
-        self.recovered.is_empty() && self.serves_from <= terms.chosen && self.has_room(terms)
+        self.serves_from <= terms.chosen && self.has_room(terms)
     }
 
     // ANCHOR: propose
@@ -110,4 +105,4 @@ impl<V: Value> Lead<V> {
 }
 
 /// The most proposals that are said again at one heartbeat.
-const AGAIN: usize = 16;
+pub(super) const AGAIN: usize = 16;
