@@ -32,6 +32,7 @@ mod raft_rs;
 
 use std::collections::VecDeque;
 
+pub(crate) use command::written;
 pub use command::{Application, Batch, Carried, One, Payload};
 pub use contenders::{CELLS, Contender, NONE, OURS, contenders};
 
@@ -52,7 +53,7 @@ pub struct Load {
 
 impl Load {
     /// The commands that go first and are not measured.
-    const fn warm_up(self) -> usize {
+    pub(crate) const fn warm_up(self) -> usize {
         (self.commands / self.in_flight).div_ceil(8) * self.in_flight
     }
 }

@@ -26,7 +26,7 @@ impl Payload for Bytes {
 }
 
 /// The bytes of the command of this number.
-pub(super) fn written(number: u64, size: usize) -> Vec<u8> {
+pub(crate) fn written(number: u64, size: usize) -> Vec<u8> {
     let mut bytes = vec![filling(number); size];
     bytes[..NUMBER].copy_from_slice(&number.to_le_bytes());
     bytes
@@ -105,7 +105,7 @@ pub struct Application {
 }
 
 impl Application {
-    pub(super) const fn new(load: super::Load) -> Self {
+    pub(crate) const fn new(load: super::Load) -> Self {
         Self { size: load.payload, every_byte: load.every_byte, applied: 0, in_order: true }
     }
 
