@@ -93,14 +93,14 @@ impl<V: Value> Learner<V> {
     /// The leader of `ballot` has proposed `value` in `slot`. `voted` when this node's acceptor has voted for it: what is
     /// learned from that is in the acceptor's records, and needs none of its own.
     pub fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, voted: bool) {
-        if self.learned() <= slot {
+        if self.is_open(slot) {
             self.hearing.proposal(slot, ballot, value, voted, &self.quorums);
         }
     }
 
     /// An acceptor has voted for what was proposed in a slot and ballot.
     pub fn vote(&mut self, from: NodeId, slot: Slot, ballot: Ballot, out: &mut Effects<V>) {
-        if self.learned() <= slot {
+        if self.is_open(slot) {
             self.hearing.vote(from, slot, ballot, &self.quorums);
             self.advance(out);
         }
@@ -126,14 +126,19 @@ impl<V: Value> Learner<V> {
     ///
     /// When another value is known to be chosen: two were, and whoever goes on makes it worse.
     fn told(&mut self, slot: Slot, value: Entry<V>, out: &mut Effects<V>) {
-        self.goal = self.goal.max(slot.next());
         if let Some(learned) = self.log.value(slot) {
             assert!(*learned == value, "Agreement: {slot} is {learned:?}, now told {value:?}");
         }
-        if self.learned() <= slot {
+        if self.is_open(slot) {
+            self.goal = self.goal.max(slot.next());
             self.hearing.told(slot, value);
             self.advance(out);
         }
+    }
+
+    /// Whether `slot` is to be learned yet. The very last one never is: there is always a slot after those learned.
+    fn is_open(&self, slot: Slot) -> bool {
+        self.learned() <= slot && slot < Slot(u64::MAX)
     }
 
     /// Learns as far as there is no hole: §3, a slot's command is executed when all before it have been.
@@ -226,7 +231,7 @@ impl<V: Value> Process for Learner<V> {
         }
     }
 
-    /// The snapshot, and what was learned after it.
+    /// The snapshot, what was learned after it, and the parts that have come of a later snapshot.
     fn checkpoint(&self) -> Vec<Record<V>> {
         self.log.checkpoint()
     }

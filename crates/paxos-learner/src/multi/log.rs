@@ -57,6 +57,7 @@ impl<V: Value> Log<V> {
     pub(super) fn push(&mut self, value: Entry<V>) {
         self.values.push_back(value);
         self.end = self.end.next();
+        self.partial.take_if(|(upto, ..)| *upto <= self.end); // it has come too late to be of use
     }
 
     /// Tells the application everything from the snapshot on.
@@ -153,13 +154,19 @@ impl<V: Value> Log<V> {
         true
     }
 
+    /// Also what has come of a snapshot that is being received: the records of its other parts go on from there.
     pub(super) fn checkpoint(&self) -> Vec<Record<V>> {
         let snapshot = self.snapshot.iter();
         let parts = snapshot.flat_map(|(upto, state)| SnapshotPart::cut(*upto, state, 0, PART));
         let values = (self.covered().0..self.end.0)
             .map(Slot)
             .filter_map(|slot| Some(Record::Learned(slot, self.value(slot)?.clone())));
-        parts.map(Record::Snapshot).chain(values).collect()
+        let partial = self.partial.iter().flat_map(|(upto, total, bytes)| {
+            let bytes = Bytes::from(bytes.as_slice());
+            let came: Vec<_> = SnapshotPart::cut(*upto, &bytes, 0, PART).collect();
+            came.into_iter().map(|part| SnapshotPart { total: *total, ..part })
+        });
+        parts.map(Record::Snapshot).chain(values).chain(partial.map(Record::Snapshot)).collect()
     }
 }
 

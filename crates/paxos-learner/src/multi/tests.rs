@@ -1,1 +1,404 @@
+//! Every short sequence of words against the rule written a second time; and every way a transfer can go.
 
+use alloc::{vec, vec::Vec};
+
+use paxos_process::Outgoing;
+
+use super::*;
+
+const BALLOTS: [Ballot; 2] = [ballot(1, 1), ballot(2, 1)];
+const ME: NodeId = NodeId(2);
+const LEADER: NodeId = NodeId(1);
+
+const fn ballot(round: u64, node: u8) -> Ballot {
+    Ballot { round, node: NodeId(node) }
+}
+
+const fn command(value: u64) -> Entry<u64> {
+    Entry::Command(value)
+}
+
+fn quorums() -> Quorums {
+    Quorums::majority(NodeSet::first(3)).unwrap()
+}
+
+fn learner() -> Learner<u64> {
+    Learner::new(quorums(), 0)
+}
+
+/// One that has learned so many slots: command n in slot n.
+fn knowing(slots: u64) -> Learner<u64> {
+    let mut learner = learner();
+    for slot in 0..slots {
+        receive(&mut learner, LEADER, Message::Learn { slot: Slot(slot), value: command(slot) });
+    }
+    assert_eq!(learner.learned(), Slot(slots));
+    learner
+}
+
+fn step(learner: &mut Learner<u64>, event: Event<u64>) -> Effects<u64> {
+    let mut out = Effects::new();
+    learner.step(event, &mut out);
+    assert!(out.sends_after_sync.is_empty() && out.timers.is_empty(), "a learner promises nothing");
+    out
+}
+
+fn receive(learner: &mut Learner<u64>, from: NodeId, message: Message<u64>) -> Effects<u64> {
+    step(learner, Event::Receive { from, message })
+}
+
+fn values(learner: &Learner<u64>) -> Vec<Option<Entry<u64>>> {
+    (0..learner.learned().0).map(|slot| learner.chosen(Slot(slot)).cloned()).collect()
+}
+
+const fn heartbeat(ballot: Ballot, chosen: Slot) -> Message<u64> {
+    Message::Heartbeat { ballot, round: 0, chosen, everywhere: Slot(0) }
+}
+
+/// Two ballots, two slots: what was proposed there, votes for it, and marks. The second ballot proposes other values.
+fn words() -> Vec<(NodeId, Message<u64>)> {
+    let mut words = Vec::new();
+    for ballot in BALLOTS {
+        for slot in [Slot(0), Slot(1)] {
+            let value = command(10 * ballot.round + slot.0);
+            words.push((LEADER, Message::Accept { ballot, slot, value, chosen: Slot(0) }));
+            words.extend([1, 3, 9].map(|voter| (NodeId(voter), Message::Accepted { ballot, slot })));
+            words.push((LEADER, heartbeat(ballot, slot.next())));
+        }
+    }
+    words
+}
+
+/// What may be believed of a slot, from the words alone: what a quorum voted for in one ballot, or what was proposed in
+/// the ballot of a mark or a higher one.
+fn believable(heard: &[&(NodeId, Message<u64>)], slot: Slot) -> Vec<Entry<u64>> {
+    let proposals = heard.iter().filter_map(|(_, message)| match message {
+        Message::Accept { ballot, slot: of, value, .. } if *of == slot => Some((*ballot, value.clone())),
+        _ => None,
+    });
+    let is_chosen = |ballot: Ballot| {
+        let vote = Message::Accepted { ballot, slot };
+        let voters: NodeSet =
+            heard.iter().filter(|(from, message)| from.0 <= 3 && *message == vote).map(|(from, _)| *from).collect();
+        let marked = heard.iter().any(|(_, message)| {
+            matches!(message, Message::Heartbeat { ballot: of, chosen, .. } if *of <= ballot && slot < *chosen)
+        });
+        voters.len() >= 2 || marked
+    };
+    proposals.filter(|(ballot, _)| is_chosen(*ballot)).map(|(_, value)| value).collect()
+}
+
+#[test]
+fn it_learns_what_may_be_believed_in_order() {
+    let words = words();
+    let (all, mut marks_not_believed, mut exact) = (words.len(), 0, 0);
+    for sequence in 0..all.pow(4) {
+        let (mut learner, mut told) = (learner(), Vec::new());
+        let mut heard = Vec::new();
+        for turn in 0..4_u32 {
+            heard.push(&words[sequence / all.pow(turn) % all]);
+            let (from, message) = heard[heard.len() - 1].clone();
+            told.extend(receive(&mut learner, from, message).outputs);
+        }
+        for (slot, output) in (0..).map(Slot).zip(&told) {
+            let Output::Chosen { slot: of, value } = output else { panic!("{output:?}") };
+            assert_eq!(*of, slot, "in the order of slots, without gaps, each once: {heard:?}");
+            assert!(believable(&heard, slot).contains(value), "{slot} {value:?} after {heard:?}");
+        }
+        assert_eq!(learner.learned().0, told.len() as u64);
+        // With one ballot it learns all that may be believed. With two, a higher ballot may hide a lower one.
+        let one_ballot = heard.iter().all(|(_, message)| match message {
+            Message::Accept { ballot, .. } | Message::Accepted { ballot, .. } | Message::Heartbeat { ballot, .. } => {
+                *ballot == BALLOTS[0]
+            }
+            _ => false,
+        });
+        let prefix = (0..2).map(Slot).take_while(|slot| !believable(&heard, *slot).is_empty()).count();
+        if one_ballot {
+            assert_eq!(told.len(), prefix, "{heard:?}");
+            exact += usize::from(prefix > 0);
+        }
+        marks_not_believed += usize::from(prefix == 0 && learner.is_behind());
+    }
+    assert!(exact > 0 && marks_not_believed > 0, "a case that never happens tests nothing");
+}
+
+/// A mark says nothing of what was proposed in a lower ballot, whichever of the two is heard first.
+#[test]
+fn a_mark_is_not_believed_of_a_lower_ballot() {
+    for [first, second] in [[0, 1], [1, 0]] {
+        let proposal = |ballot| Message::Accept { ballot, slot: Slot(0), value: command(7), chosen: Slot(0) };
+        for (proposed, marked, believed) in [(0, 0, true), (1, 0, true), (0, 1, false), (1, 1, true)] {
+            let words = [proposal(BALLOTS[proposed]), heartbeat(BALLOTS[marked], Slot(1))];
+            let mut learner = learner();
+            receive(&mut learner, LEADER, words[first].clone());
+            receive(&mut learner, LEADER, words[second].clone());
+            assert_eq!(learner.learned(), Slot(u64::from(believed)), "{words:?}");
+            assert_eq!(learner.is_behind(), !believed, "what it may not believe, it asks for");
+        }
+    }
+}
+
+#[test]
+fn a_stranger_is_not_heard() {
+    let mut learner = learner();
+    let stranger = NodeId(9);
+    for message in [
+        Message::Learn { slot: Slot(0), value: command(1) },
+        heartbeat(BALLOTS[1], Slot(5)),
+        Message::Fetch { from: Slot(0), partial: None },
+        Message::Snapshot(part(Slot(4), 0, 0, &[])),
+    ] {
+        assert!(receive(&mut learner, stranger, message).is_empty());
+    }
+    assert_eq!(learner, self::learner());
+}
+
+#[test]
+#[should_panic(expected = "Agreement: s0")]
+fn two_values_for_one_slot_stop_it() {
+    let mut learner = knowing(1);
+    receive(&mut learner, LEADER, Message::Learn { slot: Slot(0), value: command(9) });
+}
+
+/// Dice that fall the same way each time.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Random lives, each with crashes after every step: what the records hold is a part of what was known, and the same;
+/// and told again how far the log is chosen, the node knows what it knew.
+#[test]
+fn replay_gives_what_was_known_as_soon_as_it_is_told_again() {
+    for seed in 0..500 {
+        let (mut dice, mut lived, mut records) = (Dice(seed), learner(), Vec::new());
+        for turn in 0..40 {
+            let (slot, chosen) = (Slot(dice.below(8)), Slot(dice.below(8)));
+            let value = command(slot.0);
+            let mut out = Effects::new();
+            match dice.below(6) {
+                0 | 1 => {
+                    // As a replica does it, whose acceptor votes.
+                    records.push(Record::Accepted(slot, Vote { ballot: BALLOTS[0], value: value.clone() }));
+                    lived.proposal(slot, BALLOTS[0], value, true);
+                    lived.mark(BALLOTS[0], chosen, &mut out);
+                }
+                2 => lived.vote(NodeId(1 + dice.below(3) as u8), slot, BALLOTS[0], &mut out),
+                3 => out = receive(&mut lived, LEADER, Message::Learn { slot, value }),
+                4 => out = receive(&mut lived, LEADER, heartbeat(BALLOTS[0], chosen)),
+                _ => {
+                    let state = vec![u8::try_from(slot.0).unwrap(); 5];
+                    let offset = dice.below(5) as usize;
+                    let cut = &state[offset..state.len().min(offset + 1 + dice.below(4) as usize)];
+                    let part = Message::Snapshot(part(slot, 5, offset as u64, cut));
+                    out = receive(&mut lived, LEADER, part);
+                }
+            }
+            records.append(&mut out.records);
+            if dice.below(10) == 0 {
+                let kept = records
+                    .iter()
+                    .filter(|record| matches!(record, Record::Accepted(slot, _) if lived.learned() <= *slot));
+                records = lived.checkpoint().into_iter().chain(kept.cloned()).collect();
+            }
+            let mut again = learner();
+            records.iter().for_each(|record| again.replay(record.clone()));
+            assert!(again.learned() <= lived.learned(), "{seed} {turn}: it knows more than it knew");
+            again.mark(BALLOTS[0], lived.learned(), &mut Effects::new());
+            assert_eq!(again.learned(), lived.learned(), "{seed} {turn}: {records:?}");
+            for slot in (0..8).map(Slot) {
+                let both = again.chosen(slot).zip(lived.chosen(slot));
+                assert!(both.is_none_or(|(again, lived)| again == lived), "{seed} {turn} {slot}");
+            }
+            assert_eq!(again.log.partial(), lived.log.partial(), "{seed} {turn}: a transfer goes on where it was");
+        }
+    }
+}
+
+#[test]
+fn a_checkpoint_tells_all() {
+    for (learned, upto) in (0..5).flat_map(|learned| (0..=learned).map(move |upto| (learned, upto))) {
+        let mut lived = knowing(learned);
+        step(&mut lived, Event::Request(Request::Compact { upto: Slot(upto), state: b"state"[..].into() }));
+        let mut again = learner();
+        lived.checkpoint().into_iter().for_each(|record| again.replay(record));
+        let (mut one, mut two) = (Effects::new(), Effects::new());
+        lived.tell(&mut one);
+        again.tell(&mut two);
+        assert_eq!(one.outputs, two.outputs);
+        let after = one.outputs.iter().filter(|output| matches!(output, Output::Chosen { .. })).count() as u64;
+        assert_eq!(after, learned - upto, "a snapshot, and what follows");
+    }
+}
+
+fn part(upto: Slot, total: u64, offset: u64, part: &[u8]) -> SnapshotPart {
+    SnapshotPart { upto, total, offset, part: part.into() }
+}
+
+/// The words between one who lacks something and one who has it, until nothing is said any more; `lose` says which are
+/// lost. Counts them.
+fn exchange(behind: &mut Learner<u64>, ahead: &mut Learner<u64>, mut lose: impl FnMut(usize) -> bool) -> usize {
+    let mut out = Effects::new();
+    behind.fetch(NodeSet::only(LEADER), &mut out);
+    let (mut said, mut to_ahead) = (0, out.sends);
+    while let Some(Outgoing { message, .. }) = to_ahead.pop() {
+        assert!(matches!(message, Message::Fetch { .. }) && to_ahead.is_empty(), "one page is asked for at a time");
+        let answer = receive(ahead, ME, message).sends;
+        assert!(answer.len() <= PARTS.max(PAGE as usize), "an answer has a limit");
+        for Outgoing { to, message } in answer {
+            assert_eq!(to, NodeSet::only(ME));
+            said += 1;
+            if !lose(said) {
+                to_ahead.extend(receive(behind, LEADER, message).sends);
+            }
+        }
+    }
+    said
+}
+
+#[test]
+fn who_is_behind_fetches_page_after_page() {
+    for slots in [0, 1, PAGE - 1, PAGE, PAGE + 1, 3 * PAGE, 3 * PAGE + 5] {
+        let (mut behind, mut ahead) = (learner(), knowing(slots));
+        behind.strive(Slot(slots));
+        assert_eq!(exchange(&mut behind, &mut ahead, |_| false) as u64, slots, "each slot is said once");
+        assert_eq!(values(&behind), values(&ahead));
+        assert!(!behind.is_behind());
+    }
+}
+
+#[test]
+fn who_is_too_far_behind_gets_the_snapshot_and_what_follows() {
+    for size in [0, 1, PART - 1, PART, PART + 1, PART * PARTS, PART * PARTS + 1, 3 * PART * PARTS] {
+        let state = Bytes::from(vec![7; size]);
+        let (mut behind, mut ahead) = (learner(), knowing(9));
+        step(&mut ahead, Event::Request(Request::Compact { upto: Slot(5), state: state.clone() }));
+        assert_eq!(ahead.first(), Slot(5), "nothing is kept for others");
+        behind.strive(Slot(9));
+        exchange(&mut behind, &mut ahead, |_| false);
+        let mut again = Effects::new();
+        exchange(&mut behind, &mut ahead, |_| false);
+        behind.tell(&mut again);
+        assert_eq!(again.outputs[0], Output::Installed { upto: Slot(5), state });
+        assert_eq!((again.outputs.len(), behind.learned()), (5, Slot(9)), "size {size}");
+    }
+}
+
+/// Wherever a transfer breaks off, the rest is sent, and of what has come nothing is sent again.
+#[test]
+fn an_interrupted_transfer_goes_on_where_it_was() {
+    let (parts, state) = (2 * PARTS + 3, Bytes::from(vec![7; PART * (2 * PARTS + 3)]));
+    for broken in 1..=parts {
+        let (mut behind, mut ahead) = (learner(), knowing(5));
+        step(&mut ahead, Event::Request(Request::Compact { upto: Slot(5), state: state.clone() }));
+        behind.strive(Slot(5));
+        exchange(&mut behind, &mut ahead, |said| broken <= said);
+        let come = behind.log.partial().map_or(0, |(_, bytes)| bytes);
+        assert_eq!(come, (PART * (broken - 1)) as u64);
+        // It restarts in between, from a checkpoint.
+        let mut again = learner();
+        behind.checkpoint().into_iter().for_each(|record| again.replay(record));
+        again.strive(Slot(5));
+        assert_eq!(exchange(&mut again, &mut ahead, |_| false), parts - (broken - 1), "only the rest is sent");
+        assert_eq!(again.learned(), Slot(5));
+    }
+}
+
+/// While a transfer is under way, the other node has put a later snapshot in the place of the one it was sending.
+#[test]
+fn a_superseded_transfer_begins_anew() {
+    let (mut behind, mut ahead) = (learner(), knowing(9));
+    let compact = |upto, byte| Request::Compact { upto: Slot(upto), state: vec![byte; 3 * PART].into() };
+    step(&mut ahead, Event::Request(compact(5, 1)));
+    behind.strive(Slot(9));
+    exchange(&mut behind, &mut ahead, |said| said > 2);
+    assert_eq!(behind.log.partial(), Some((Slot(5), 2 * PART as u64)));
+    let late = SnapshotPart::cut(Slot(5), &vec![1; 3 * PART].into(), 2 * PART as u64, PART).next().expect("a part");
+    step(&mut ahead, Event::Request(compact(8, 2)));
+    exchange(&mut behind, &mut ahead, |said| said > 1);
+    assert_eq!(behind.log.partial(), Some((Slot(8), PART as u64)));
+    assert!(receive(&mut behind, LEADER, Message::Snapshot(late)).records.is_empty(), "a part of the earlier one");
+    exchange(&mut behind, &mut ahead, |_| false);
+    exchange(&mut behind, &mut ahead, |_| false);
+    let mut out = Effects::new();
+    behind.tell(&mut out);
+    assert_eq!(out.outputs[0], Output::Installed { upto: Slot(8), state: vec![2; 3 * PART].into() });
+    assert_eq!(behind.learned(), Slot(9));
+}
+
+#[test]
+fn what_does_not_come_is_asked_for_again() {
+    let mut behind = learner();
+    behind.strive(Slot(2));
+    let asks = |behind: &mut Learner<u64>| {
+        let mut out = Effects::new();
+        behind.fetch_again(NodeSet::only(LEADER), &mut out);
+        out.sends.len()
+    };
+    assert_eq!(asks(&mut behind), 1);
+    assert_eq!(asks(&mut behind), 1, "nothing has come since");
+    receive(&mut behind, LEADER, Message::Learn { slot: Slot(0), value: command(0) });
+    assert_eq!(asks(&mut behind), 0, "something has come: the rest is on its way");
+    assert_eq!(asks(&mut behind), 1, "it was not");
+    receive(&mut behind, LEADER, Message::Learn { slot: Slot(1), value: command(1) });
+    assert_eq!(asks(&mut behind) + asks(&mut behind), 0, "nothing is missing");
+}
+
+/// Which slots are kept: those that no snapshot covers; and of the others, those that a member needs, up to the limit.
+#[test]
+fn a_slot_is_kept_while_a_member_may_need_it() {
+    for (retain, upto, everywhere) in
+        (0..7).flat_map(|retain| (0..7).flat_map(move |upto| (0..7).map(move |all| (retain, upto, all))))
+    {
+        let mut learner = Learner::new(quorums(), retain);
+        for slot in 0..5 {
+            receive(&mut learner, LEADER, Message::Learn { slot: Slot(slot), value: command(slot) });
+        }
+        step(&mut learner, Event::Request(Request::Compact { upto: Slot(upto), state: Bytes::default() }));
+        learner.everywhere(Slot(everywhere));
+        let covered = if upto <= 5 { upto } else { 0 };
+        let kept = |slot: u64| covered <= slot || (everywhere <= slot && 5 - slot <= retain);
+        let first = (0..5).find(|slot| kept(*slot)).unwrap_or(5);
+        assert_eq!(learner.first(), Slot(first), "retain {retain}, upto {upto}, everywhere {everywhere}");
+        assert!((0..5).all(|slot| learner.chosen(Slot(slot)).is_some() == (first <= slot)));
+    }
+}
+
+/// No word of a member that lies makes it panic, answer without a limit, or take more memory than it was sent.
+#[test]
+fn a_lying_member_does_not_hurt() {
+    let far = [Slot(0), Slot(5), Slot(u64::MAX - 1), Slot(u64::MAX)];
+    let mut words = Vec::new();
+    for slot in far {
+        let ballot = BALLOTS[1];
+        words.push(Message::Accept { ballot, slot, value: command(slot.0), chosen: slot });
+        words.push(Message::Accepted { ballot, slot });
+        words.push(Message::Heartbeat { ballot, round: u64::MAX, chosen: slot, everywhere: slot });
+        words.push(Message::Learn { slot, value: command(slot.0) });
+        words.push(Message::Fetch { from: slot, partial: Some((slot, u64::MAX)) });
+        words.push(Message::Fetch { from: slot, partial: None });
+        for (total, offset) in [(0, 0), (1, 0), (1, 1), (1, u64::MAX), (u64::MAX, 0), (u64::MAX, u64::MAX)] {
+            words.push(Message::Snapshot(part(slot, total, offset, b"x")));
+            words.push(Message::Snapshot(part(slot, total, offset, b"")));
+        }
+    }
+    let all = words.len();
+    for sequence in 0..all.pow(3) {
+        let mut learner = learner();
+        for turn in 0..3_u32 {
+            let word = words[sequence / all.pow(turn) % all].clone();
+            let out = receive(&mut learner, LEADER, word);
+            assert!(out.sends.len() <= PAGE as usize && out.outputs.len() <= 4);
+        }
+        let mut out = Effects::new();
+        learner.fetch_again(NodeSet::only(LEADER), &mut out);
+        learner.tell(&mut out);
+        step(&mut learner, Event::Request(Request::Compact { upto: Slot(u64::MAX), state: Bytes::default() }));
+        assert!(out.outputs.len() <= 4 && learner.checkpoint().len() <= 4);
+    }
+}

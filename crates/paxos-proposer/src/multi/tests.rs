@@ -278,8 +278,8 @@ fn what_others_have_learned_in_the_meantime_is_not_proposed_again() {
     receive_all(&mut proposer, 1, answer(&[], 0));
     let votes: Votes = (0..4).map(|slot| (Slot(slot), Vote { ballot: LOWER[0], value: command('a') })).collect();
     assert_eq!(receive_all(&mut proposer, 3, answer(&votes, 0)).len(), 1, "s0: the window is 1");
-    let [Message::Accept { slot, .. }] = learned(&mut proposer, 3)[..] else { panic!("one proposal") };
-    assert_eq!(slot, Slot(3), "s1 and s2 have been learned by other means");
+    let [Message::Accept { slot, value, .. }] = &learned(&mut proposer, 3)[..] else { panic!("one proposal") };
+    assert_eq!((*slot, value), (Slot(3), &command('a')), "s1 and s2 have been learned by other means");
 }
 
 #[test]
