@@ -192,7 +192,7 @@ fn replay_gives_what_was_known_as_soon_as_it_is_told_again() {
                 3 => out = receive(&mut lived, LEADER, Message::Learn { slot, value }),
                 4 => out = receive(&mut lived, LEADER, heartbeat(BALLOTS[0], chosen)),
                 _ => {
-                    let state = vec![u8::try_from(slot.0).unwrap(); 5];
+                    let state = [u8::try_from(slot.0).unwrap(); 5];
                     let offset = dice.below(5) as usize;
                     let cut = &state[offset..state.len().min(offset + 1 + dice.below(4) as usize)];
                     let part = Message::Snapshot(part(slot, 5, offset as u64, cut));
