@@ -67,6 +67,8 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
     ),
     (Both, "paxos-cli", ANYTHING),
     (Both, "examples", ANYTHING),
+    // What somebody else's program looks like that wants one role.
+    (Both, "import_one_role", &["paxos-process", "paxos-messages", "paxos-acceptor"]),
     (Both, "benches", ANYTHING),
     // The chores judge the crates, so they are built without them.
     (Both, "xtask", &[]),
