@@ -1,7 +1,7 @@
 //! Many clients at a time, and what each of them saw: for load, for the demonstration, and for judges.
 //!
-//! Each client is one of its own, with its connections and its session, and does one thing after the other. What it
-//! asked and heard, and when, is a call of a history, which `paxos-judge` reads. After an operation whose outcome is
+//! Each client does one thing after the other. Some share connections and a session, as the tasks of one program would.
+//! What it asked and heard, and when, is a call of a history, which `paxos-judge` reads. After an operation whose outcome is
 //! unknown a client ends, and another one goes on in its place, because that is what a history can say.
 
 use std::{
@@ -32,6 +32,9 @@ pub(crate) struct Plan {
     pub(crate) config: Config,
     /// So many at a time.
     pub(crate) clients: u64,
+    /// They share so many connections to each node: more than one client on a connection is what a program is that does
+    /// many things at a time.
+    pub(crate) connections: u64,
     pub(crate) work: Work,
     /// Whether to keep every call.
     pub(crate) history: bool,
@@ -94,7 +97,10 @@ impl Load {
         let running = thread::Builder::new().name("clients".into()).spawn(move || {
             runtime()?.block_on(async {
                 let started = Instant::now();
-                let all: Vec<_> = (0..clients.plan.clients).map(|_| tokio::spawn(Arc::clone(&clients).run())).collect();
+                let plan = &clients.plan;
+                let shared: Vec<_> = (0..plan.connections.max(1)).map(|_| Client::new(plan.config.clone())).collect();
+                let handles = shared.iter().cycle().take(usize::try_from(plan.clients)?).cloned();
+                let all: Vec<_> = handles.map(|client| tokio::spawn(Arc::clone(&clients).run(client))).collect();
                 let mut seen = Seen::new();
                 for client in all {
                     seen.add(client.await.context("a client has panicked")?);
@@ -152,9 +158,9 @@ impl Shared {
     }
 
     /// One client after the other, for as long as there is something to do.
-    async fn run(self: Arc<Self>) -> Seen {
+    async fn run(self: Arc<Self>, client: Client) -> Seen {
         let mut seen = Seen::new();
-        let (mut name, mut client) = self.client();
+        let mut name = self.next_name();
         while !self.stop.load(Relaxed) {
             let Some(step) = self.plan.work.next() else { break };
             let invoke = self.now();
@@ -170,14 +176,14 @@ impl Shared {
                 seen.history.push(call(name, step, result, invoke, returned));
             }
             if is_unknown {
-                (name, client) = self.client();
+                name = self.next_name();
             }
         }
         seen
     }
 
-    fn client(&self) -> (u64, Client) {
-        (self.clients.fetch_add(1, Relaxed) + 1, Client::new(self.plan.config.clone()))
+    fn next_name(&self) -> u64 {
+        self.clients.fetch_add(1, Relaxed) + 1
     }
 }
 

@@ -75,7 +75,7 @@ impl Log {
         let mut story = Story {
             ready: BTreeSet::new(),
             screen: Screen::new(quiet),
-            bar: bar(quiet),
+            bar: bar(given.len() as u64, quiet),
             clock: Instant::now(),
             supervisor,
         };
@@ -145,7 +145,14 @@ impl Story {
         )?;
         let work = Work::given(given).then_generated(KEYS, 64, 75);
         let config = self.supervisor.place().config();
-        let plan = Plan { config, clients: log.clients, work, history: true, begins: (self.clock, 0) };
+        let plan = Plan {
+            config,
+            clients: log.clients,
+            connections: log.clients,
+            work,
+            history: true,
+            begins: (self.clock, 0),
+        };
         let load = Load::start(plan)?;
         let mut kills = Vec::new();
         self.run_for(&load, CALM, commands)?;
@@ -249,7 +256,14 @@ impl Story {
         let count = keys.len();
         let work = Work::given(keys.into_iter().map(|key| Step::Get { key }).collect());
         let config = self.supervisor.place().config();
-        let load = Load::start(Plan { config, clients: 1, work, history: true, begins: (self.clock, clients) })?;
+        let load = Load::start(Plan {
+            config,
+            clients: 1,
+            connections: 1,
+            work,
+            history: true,
+            begins: (self.clock, clients),
+        })?;
         self.watch("every key to be read", |_| load.is_over().then_some(()))?;
         Ok((load.join()?, count))
     }
@@ -258,8 +272,9 @@ impl Story {
     fn run_for(&mut self, load: &Load, time: Duration, operations: u64) -> anyhow::Result<()> {
         let end = Instant::now() + time;
         self.watch("the clients", |story| {
-            story.bar.set_message(format!("{} operations", load.done()));
-            story.bar.tick();
+            let done = load.done();
+            story.bar.set_position(done.min(story.bar.length().unwrap_or(0)));
+            story.bar.set_message(format!("{done} operations"));
             (end <= Instant::now() && operations <= load.done()).then_some(())
         })
     }
@@ -308,11 +323,13 @@ fn same_state(inspected: &Inspected) -> Option<(u64, u64)> {
     if states.len() == 1 { states.pop_first() } else { None }
 }
 
-fn bar(quiet: bool) -> ProgressBar {
+/// How far the given commands are; and how many were done altogether, when that is all there is to tell.
+fn bar(commands: u64, quiet: bool) -> ProgressBar {
     if quiet || !io::IsTerminal::is_terminal(&io::stderr()) {
         return ProgressBar::hidden();
     }
-    ProgressBar::new_spinner().with_style(ProgressStyle::with_template("  {spinner} {msg}").expect("a valid template"))
+    let style = if commands == 0 { "  {spinner} {msg}" } else { "  {bar:30} {pos}/{len} commands, {msg}" };
+    ProgressBar::new(commands).with_style(ProgressStyle::with_template(style).expect("a valid template"))
 }
 
 /// How long the clients work between two blows.

@@ -37,6 +37,9 @@ pub(super) struct LoadCommand {
     /// How many clients; each does one thing after the other
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=4096))]
     clients: u64,
+    /// How many connections they share, each with a session of its own [default: one for every 256 clients]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=4096))]
+    connections: Option<u64>,
     /// For how long
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=86_400))]
     seconds: u64,
@@ -61,6 +64,7 @@ impl LoadCommand {
         let plan = Plan {
             config: self.target.config()?,
             clients: self.clients,
+            connections: self.connections(),
             work: Work::generated(self.keys, self.value_size as usize, 100 - self.reads),
             history: self.history.is_some(),
             begins: (Instant::now(), 0),
@@ -89,13 +93,17 @@ impl LoadCommand {
         Ok(ExitCode::from(u8::from(seen.failed + seen.unknown > 0)))
     }
 
+    fn connections(&self) -> u64 {
+        self.connections.unwrap_or(self.clients.div_ceil(SHARED))
+    }
+
     fn print(&self, seen: &Seen) {
         let milliseconds = |percent| seen.percentile(percent).as_secs_f64() * 1e3;
         let (median, p99, p999) = (milliseconds(50.0), milliseconds(99.0), milliseconds(99.9));
         let longest = seen.latency.max() as f64 / 1e3;
         if self.target.json {
             return say(json!({
-                "clients": self.clients, "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads,
+                "clients": self.clients, "connections": self.connections(), "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads,
                 "seconds": seen.took.as_secs_f64(), "answered": seen.answered, "not_done": seen.failed,
                 "unknown": seen.unknown, "operations_per_second": seen.rate(), "p50_ms": median, "p99_ms": p99,
                 "p99.9_ms": p999, "max_ms": longest, "trouble": seen.trouble,
@@ -115,6 +123,9 @@ impl LoadCommand {
         }
     }
 }
+
+/// So many clients share a connection, unless the user says otherwise.
+const SHARED: u64 = 256;
 
 fn bar(seconds: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
