@@ -3,7 +3,8 @@
 //! Read it as a diff against `single`. Votes are counted as before, per slot. New is how the others learn: not by a
 //! message of its own for each slot, but by the *mark* in whatever the leader says next, "all slots below are chosen".
 //! A mark says nothing about the values. A node has them, because it has voted for them; but it may believe only what
-//! it voted for in the leader's ballot or a higher one, since in a lower ballot another value may have been proposed.
+//! it voted for in the ballot of the mark. In a lower one another value may have been proposed; in a higher one, too,
+//! because whoever makes the mark may have been told what was chosen in one that is higher still.
 //! What it lacks it fetches (`catch_up.rs`). `hearing.rs` is what was heard of the slots that are not learned; `log.rs`
 //! keeps what was learned, for those who fetch.
 
@@ -136,9 +137,9 @@ impl<V: Value> Learner<V> {
         }
     }
 
-    /// Whether `slot` is to be learned yet. The very last one never is: there is always a slot after those learned.
+    /// Whether `slot` is to be learned yet.
     fn is_open(&self, slot: Slot) -> bool {
-        self.learned() <= slot && slot < Slot(u64::MAX)
+        self.learned() <= slot && slot < Slot::END
     }
 
     /// Learns as far as there is no hole: §3, a slot's command is executed when all before it have been.

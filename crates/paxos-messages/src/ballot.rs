@@ -61,14 +61,17 @@ impl Slot {
     /// The slot of a protocol that makes one decision.
     pub const ONLY: Self = Self(0);
 
+    /// The end of the longest log, after its last slot. It is a slot of nothing: whoever proposes for it is ignored.
+    pub const END: Self = Self(u64::MAX);
+
     /// The slot after this one.
     ///
     /// # Panics
     ///
-    /// When there is none, after 2^64 decisions.
+    /// When there is none, after [`END`](Self::END).
     #[must_use]
     pub const fn next(self) -> Self {
-        Self(self.0.checked_add(1).expect("2^64 slots are never used up"))
+        Self(self.0.checked_add(1).expect("there is no slot after the end of a log"))
     }
 }
 

@@ -211,7 +211,7 @@ pub enum Record<V> {
     /// An acceptor has voted in this slot, and thereby promised the ballot of the vote.
     Accepted(Slot, Vote<Entry<V>>),
     /// A learner was told by the leader of this ballot that all slots below are chosen. Where it has heard the value
-    /// proposed in that ballot, or a higher one, that value is the chosen one.
+    /// proposed in that ballot, that value is the chosen one.
     Chosen(Ballot, Slot),
     /// A learner has learned this, the first slot that it had not.
     Learned(Slot, Entry<V>),
@@ -251,7 +251,8 @@ pub enum Request<V> {
     Compact {
         /// The first slot that is not in the state. The application has been told all below it.
         upto: Slot,
-        /// The state.
+        /// The state, at most 1 GiB. Every node gives the same bytes for the same slot: a transfer that one node began
+        /// may be continued by another.
         state: Bytes,
     },
     /// Try to lead.

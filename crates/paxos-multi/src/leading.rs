@@ -27,6 +27,7 @@ impl<V: Value> Replica<V> {
     /// Opens a ballot. Who does not know what it has promised needs the answers of all others.
     pub(crate) fn campaign(&mut self, out: &mut Effects<V>) {
         if self.recall.is_none() && self.proposer.leads().is_none() {
+            self.proposer.heard_of(self.acceptor.promised());
             self.proposer.open(NodeSet::EMPTY, out);
         }
     }
@@ -70,7 +71,8 @@ impl<V: Value> Replica<V> {
     fn learned(&mut self, out: &mut Effects<V>) {
         let learned = self.learner.learned();
         self.acceptor.forget_below(learned);
-        self.proposer.learned(learned, out);
+        self.proposer.learned(learned, |slot| self.learner.chosen(slot), out);
+        self.follow(out);
         if let Some(ballot) = self.recall.as_ref().and_then(|recall| recall.outcome(learned)) {
             self.acceptor.recall(Some(ballot), learned, out);
             self.recall = None;
@@ -112,9 +114,11 @@ impl<V: Value> Replica<V> {
         if self.proposer.leads() == Some(ballot) {
             self.detector.alive(from);
             self.standing.learned(from, learned);
-            // Who knows more has no votes to give in what it knows: a leader that is behind must ask, or wait for ever.
-            self.learner.strive(learned);
-            self.learner.fetch_again(NodeSet::only(from), out);
+            if self.learner.learned() < learned {
+                // Who knows more has no votes to give in what it knows: a leader that is behind must ask, or wait for ever.
+                self.learner.strive(learned);
+                self.learner.fetch_again(NodeSet::only(from), out);
+            }
             if self.reads.answer(from, round, &self.quorums, out) {
                 self.question(out);
             }
@@ -145,14 +149,19 @@ impl<V: Value> Replica<V> {
         }
         self.learn(out, |learner, out| learner.step(event, out));
         self.learner.fetch_again(NodeSet::only(from), out);
-        if self.recall.is_none() {
-            let learned = self.learner.learned();
-            out.send(NodeSet::only(from), Message::Alive { ballot, round, learned });
+        match &self.recall {
+            Some(recall) if !self.proposer.is_electing() => recall.ask(self.others(), out),
+            Some(_) => {}
+            None => {
+                let learned = self.learner.learned();
+                out.send(NodeSet::only(from), Message::Alive { ballot, round, learned });
+            }
         }
     }
     // ANCHOR_END: heartbeat
 
-    /// This leader has heard no quorum for too long: it is of no use, and goes silent.
+    /// This leader has heard no quorum for too long, or waits for what nobody who is there knows: it is of no use, and
+    /// goes silent.
     pub(crate) fn step_down(&mut self, out: &mut Effects<V>) {
         self.proposer.stop();
         self.follow(out);
@@ -178,12 +187,12 @@ impl<V: Value> Replica<V> {
     }
     // ANCHOR_END: transfer
 
-    /// A node without memory, if this is one, goes on when all have answered: it opens a ballot above all that it may have promised.
+    /// A node without memory, if this is one, goes on when all have answered: it opens a ballot above all that it may
+    /// have promised.
     pub(crate) fn recollect(&mut self, out: &mut Effects<V>) {
-        let Some(recall) = &self.recall else { return };
-        if let Some(highest) = recall.highest(self.id, &self.quorums)
-            && !recall.is_learning()
-            && !self.proposer.is_electing()
+        let Some(recall) = &mut self.recall else { return };
+        if !self.proposer.is_electing()
+            && let Some(highest) = recall.highest(self.id, &self.quorums)
         {
             self.proposer.heard_of(highest);
             self.proposer.open(self.others(), out);

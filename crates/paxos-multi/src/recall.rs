@@ -14,10 +14,11 @@
 //!    chosen is known, and no vote is needed any more.
 //!
 //! The price is that every other member must answer, and that the leader is deposed once, while a node that only
-//! restarts needs nobody. Where a single node is a quorum, its vote alone may have chosen a value, and nobody can
-//! tell: such a node never comes back.
+//! restarts needs nobody. Where a single node is a quorum, its promise alone may have made a leader or its vote
+//! alone have chosen a value, and nobody can tell: such a node never comes back.
 
 use alloc::collections::BTreeMap;
+use core::mem;
 
 use paxos_messages::{
     Ballot, Slot,
@@ -51,10 +52,10 @@ impl Recall {
         self.life
     }
 
-    /// Asks those who have not answered.
+    /// Asks those who have not answered, until the others have promised.
     pub fn ask<V>(&self, others: NodeSet, out: &mut Effects<V>) {
         let silent: NodeSet = others.iter().filter(|node| !self.highest.contains_key(node)).collect();
-        if !silent.is_empty() {
+        if self.goal.is_none() && !silent.is_empty() {
             out.send(silent, Message::Recall { life: self.life });
         }
     }
@@ -67,13 +68,16 @@ impl Recall {
     }
 
     // ANCHOR: recall
-    /// The highest ballot that anybody may have won, once all others have answered.
-    #[must_use]
-    pub fn highest(&self, id: NodeId, quorums: &Quorums) -> Option<Option<Ballot>> {
+    /// The highest ballot that anybody may have won, once all others have answered and if they can elect this node.
+    /// That uses their answers up: if the election fails, all must answer again, so that a node without memory does not
+    /// depose one leader after the other while somebody is away.
+    pub fn highest(&mut self, id: NodeId, quorums: &Quorums) -> Option<Option<Ballot>> {
         let others = quorums.members().without(id);
         let all = others.iter().all(|node| self.highest.contains_key(&node));
-        let alone = quorums.is_phase1(NodeSet::only(id)) || quorums.is_phase2(NodeSet::only(id));
-        if all && !alone { self.highest.values().copied().max() } else { None }
+        // Two quorums of the two phases meet: where the others are one of phase 1, this node alone is none of phase 2.
+        let alone = quorums.is_phase1(NodeSet::only(id));
+        let may = all && self.goal.is_none() && quorums.is_phase1(others) && !alone;
+        may.then(|| mem::take(&mut self.highest).into_values().max().flatten())
     }
 
     /// All others have promised `ballot`, and have voted in no slot from `until` on.
@@ -87,10 +91,4 @@ impl Recall {
         self.goal.filter(|(_, until)| *until <= learned).map(|(ballot, _)| ballot)
     }
     // ANCHOR_END: recall
-
-    /// Whether the others have promised already, so that only learning is left.
-    #[must_use]
-    pub const fn is_learning(&self) -> bool {
-        self.goal.is_some()
-    }
 }

@@ -192,7 +192,8 @@ impl<V: Value> Replica<V> {
                 out.set_timer(Timer::Heartbeat);
             }
             Timer::Election if self.proposer.leads().is_some() => {
-                if !self.detector.has_quorum(out) {
+                let stuck = !self.serves && !self.standing.comes_on(self.learner.came());
+                if !self.detector.has_quorum(out) || stuck {
                     self.step_down(out);
                 }
             }
@@ -200,7 +201,6 @@ impl<V: Value> Replica<V> {
                 out.set_timer(Timer::Election);
                 self.proposer.stop();
                 self.recall.iter().for_each(|recall| recall.ask(self.others(), out));
-                self.recollect(out);
             }
             Timer::Election => {
                 let had = self.detector.leader();
@@ -260,7 +260,8 @@ impl<V: Value> Process for Replica<V> {
             }
         }
         self.acceptor.forget_below(self.learner.learned());
-        self.proposer.learned(self.learner.learned(), &mut Effects::new());
+        let learned = self.learner.learned();
+        self.proposer.learned(learned, |slot| self.learner.chosen(slot), &mut Effects::new());
     }
 
     fn checkpoint(&self) -> Vec<Record<V>> {

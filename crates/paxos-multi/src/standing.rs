@@ -12,13 +12,15 @@ pub struct Standing {
     learned: BTreeMap<NodeId, Slot>,
     /// Whom this node asked last for what it lacks itself.
     asked: Option<NodeId>,
+    /// How far this node had come itself when it last looked.
+    came: Option<(Slot, u64)>,
 }
 
 impl Standing {
     /// Nobody has said anything.
     #[must_use]
     pub const fn new() -> Self {
-        Self { learned: BTreeMap::new(), asked: None }
+        Self { learned: BTreeMap::new(), asked: None, came: None }
     }
 
     /// `node` has learned all slots below.
@@ -32,6 +34,14 @@ impl Standing {
     pub fn everywhere(&self, others: NodeSet, own: Slot) -> Slot {
         let of = |node: NodeId| self.learned.get(&node).copied().unwrap_or(Slot(0));
         others.iter().map(of).fold(own, Slot::min)
+    }
+
+    /// Whether this node has come on since it last looked.
+    ///
+    /// A new leader waits for what those who elected it know. They may have gone; or they may have forgotten, because what
+    /// a node has learned from votes alone it only knows in one life. The others can still choose all of it again.
+    pub fn comes_on(&mut self, came: (Slot, u64)) -> bool {
+        self.came.replace(came) != Some(came)
     }
 
     /// The one of `nodes` after the one that was asked last, in a circle.

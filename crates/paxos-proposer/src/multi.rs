@@ -14,15 +14,12 @@ use alloc::vec::Vec;
 
 use paxos_messages::{
     Ballot, Slot,
-    multi::{Effects, Entry, Event, Message, Output, Record, Refusal, Request, Timer},
+    multi::{Effects, Entry, Event, Message, Output, Record, Request, Timer},
 };
 use paxos_process::{NodeId, NodeSet, Process, Value};
 use paxos_quorums::Quorums;
 
-use self::{
-    election::Election,
-    lead::{Lead, Terms},
-};
+use self::{election::Election, lead::Lead};
 
 /// A proposer: how far its current ballot has come, and which ballots are used up.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -107,6 +104,12 @@ impl<V: Value> Proposer<V> {
         if let Stage::Leading(lead) = &self.stage { lead.known_chosen() } else { self.chosen }
     }
 
+    /// What it has proposed in a slot that it does not know to be chosen.
+    #[must_use]
+    pub fn proposed(&self, slot: Slot) -> Option<&Entry<V>> {
+        if let Stage::Leading(lead) = &self.stage { lead.proposed(slot) } else { None }
+    }
+
     // ANCHOR: open
     /// Opens a ballot above all it has heard of, and asks about every slot that it does not know to be chosen. It is
     /// elected by a quorum that contains all of `needed`: as a rule nobody in particular.
@@ -131,15 +134,6 @@ impl<V: Value> Proposer<V> {
         self.stage = Stage::Idle;
     }
 
-    /// All slots below `slot` are known here to be chosen: there is room in the window.
-    pub fn learned(&mut self, slot: Slot, out: &mut Effects<V>) {
-        self.chosen = slot;
-        if let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) {
-            lead.learned(slot);
-            lead.recover(&Terms { ballot, chosen: slot, window: self.window, to: self.quorums.members() }, out);
-        }
-    }
-
     // ANCHOR: elected
     /// Phase 1b. With a quorum of whole answers: elected.
     fn promise(&mut self, from: NodeId, message: Message<V>, out: &mut Effects<V>) {
@@ -153,31 +147,10 @@ impl<V: Value> Proposer<V> {
         if self.quorums.is_phase1(elected_by) && election.needed().is_subset(elected_by) {
             let (recovered, chosen) = election.outcome(elected_by);
             self.stage = Stage::Leading(Lead::new(elected_by, recovered, chosen));
-            self.learned(self.chosen, out);
+            self.learned(self.chosen, |_| None, out); // nothing is proposed yet
         }
     }
     // ANCHOR_END: elected
-
-    /// A command takes the next slot, after everything recovered, while the window has room.
-    fn request(&mut self, value: V, out: &mut Effects<V>) {
-        let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) else {
-            return out.emit(Output::Refused { value, why: Refusal::NotLeader(None) });
-        };
-        let terms = Terms { ballot, chosen: self.chosen, window: self.window, to: self.quorums.members() };
-        if lead.serves(&terms) {
-            lead.propose(Entry::Command(value), &terms, out);
-        } else {
-            out.emit(Output::Refused { value, why: Refusal::Busy });
-        }
-    }
-
-    /// The network loses things: what has been under way for long is said again.
-    fn again(&mut self, out: &mut Effects<V>) {
-        if let (Stage::Leading(lead), Some(ballot)) = (&mut self.stage, self.opened) {
-            let terms = Terms { ballot, chosen: self.chosen, window: self.window, to: self.quorums.members() };
-            lead.again(&terms, out);
-        }
-    }
 
     /// Somebody is higher. An election goes on all the same: a quorum of others may still answer it. A leader stops,
     /// because whoever is higher has asked the others too, and will be the next.

@@ -49,8 +49,8 @@ impl<V: Value> Learner<V> {
         }
     }
 
-    /// How far it has come: slots learned, and bytes of a snapshot.
-    fn came(&self) -> (Slot, u64) {
+    /// How far it has come: slots learned, and bytes of a snapshot that is on its way.
+    pub fn came(&self) -> (Slot, u64) {
         (self.learned(), self.log.partial().map_or(0, |(_, bytes)| bytes))
     }
 }

@@ -45,8 +45,8 @@ impl<V: Value> Hearing<V> {
     }
 
     // ANCHOR: mark
-    /// The leader of `ballot` says that all slots below `upto` are chosen. Every proposal of its ballot or a higher
-    /// one is for the chosen value (P2b of the paper); one of a lower ballot need not be.
+    /// The leader of `ballot` says that all slots below `upto` are chosen: where it has proposed something itself, just
+    /// that, since it would have stopped if it had learned anything else.
     pub(super) fn mark(&mut self, ballot: Ballot, upto: Slot) {
         let seen = match self.mark {
             Some((leader, upto)) if leader == ballot => upto,
@@ -56,7 +56,7 @@ impl<V: Value> Hearing<V> {
         if seen < upto {
             self.mark = Some((ballot, upto));
             for (_, heard) in self.slots.range_mut(seen..upto) {
-                heard.chosen |= ballot <= heard.ballot && heard.value.is_some();
+                heard.chosen |= heard.ballot == ballot && heard.value.is_some();
             }
         }
     }
@@ -64,7 +64,7 @@ impl<V: Value> Hearing<V> {
 
     /// This was proposed in a slot and ballot; `voted` when this node's acceptor has a record of it.
     pub(super) fn proposal(&mut self, slot: Slot, ballot: Ballot, value: Entry<V>, voted: bool, quorums: &Quorums) {
-        let marked = self.mark.is_some_and(|(leader, upto)| slot < upto && leader <= ballot);
+        let marked = self.mark.is_some_and(|(leader, upto)| slot < upto && leader == ballot);
         let heard = self.heard(slot, ballot);
         if !heard.chosen && heard.ballot == ballot {
             (heard.value, heard.recorded) = (Some(value), voted);

@@ -75,7 +75,7 @@ impl<V: Value> Log<V> {
     }
 
     pub(super) fn compact(&mut self, upto: Slot, state: Bytes) {
-        if self.covered() < upto {
+        if self.covered() < upto && state.len() as u64 <= LARGEST {
             self.snapshot = Some((upto, state));
             self.truncate();
         }
@@ -124,13 +124,13 @@ impl<V: Value> Log<V> {
         self.partial.as_ref().map(|(upto, _, bytes)| (*upto, bytes.len() as u64))
     }
 
-    /// Whether `part` goes on where the parts before it ended; it is taken then. The first part of a later snapshot
-    /// begins anew: whoever sends it does not have the earlier one any more.
+    /// Whether `part` goes on where the parts before it ended; it is taken then. The first part of another snapshot
+    /// begins anew: whoever sends it does not have the one before, be it because it has a later one, or not yet.
     pub(super) fn take(&mut self, part: &SnapshotPart) -> bool {
         if part.upto <= self.end || LARGEST < part.total {
             return false;
         }
-        if part.offset == 0 && self.partial.as_ref().is_none_or(|(upto, ..)| *upto < part.upto) {
+        if part.offset == 0 && self.partial.as_ref().is_none_or(|(upto, ..)| *upto != part.upto) {
             self.partial = Some((part.upto, part.total, Vec::new()));
         }
         let Some((upto, total, bytes)) = &mut self.partial else { return false };

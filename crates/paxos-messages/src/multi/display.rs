@@ -65,7 +65,7 @@ impl fmt::Display for Until {
 impl fmt::Display for SnapshotPart {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { upto, total, offset, part } = self;
-        write!(f, "to {upto}, bytes {offset}..{} of {total}: {part}", offset + part.len() as u64)
+        write!(f, "to {upto}, bytes {offset}..{} of {total}: {part}", offset.saturating_add(part.len() as u64))
     }
 }
 

@@ -62,7 +62,7 @@ impl<V: Value> Election<V> {
             return None; // the network says things twice
         }
         answer.chosen = answer.chosen.max(Some(chosen));
-        if let Some(vote) = accepted {
+        if let Some(vote) = accepted.filter(|_| from < Slot::END) {
             let reported = self.reports.entry((from, acceptor)).or_insert_with(|| vote.clone());
             // Votes are compared by the ballot they were cast in.
             if reported.ballot < vote.ballot {

@@ -1,10 +1,12 @@
-//! What an elected proposer has to do, and has under way.
+//! What an elected proposer has to do, has under way, and says.
 
 use paxos_messages::{
     Ballot, Slot, Slots,
-    multi::{Effects, Entry, Message},
+    multi::{Effects, Entry, Message, Output, Refusal},
 };
 use paxos_process::{NodeSet, Value};
+
+use super::{Proposer, Stage};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -38,7 +40,7 @@ pub(super) struct Terms {
 impl<V: Value> Lead<V> {
     /// Nothing is under way. All of `recovered` is from slot `chosen` on; all slots below that are chosen.
     pub(super) fn new(elected_by: NodeSet, recovered: Slots<Entry<V>>, chosen: Slot) -> Self {
-        let serves_from = recovered.last().map_or(chosen, |(slot, _)| Slot(slot.0.saturating_add(1)));
+        let serves_from = recovered.last().map_or(chosen, |(slot, _)| slot.next());
         Self { elected_by, chosen, recovered, serves_from, next: chosen, proposed: Slots::new(), stale: Slot(0) }
     }
 
@@ -54,12 +56,25 @@ impl<V: Value> Lead<V> {
         self.serves_from
     }
 
-    /// All slots below `slot` are known here to be chosen.
-    pub(super) fn learned(&mut self, slot: Slot) {
-        self.recovered.forget_below(slot);
-        self.proposed.forget_below(slot);
-        self.next = self.next.max(slot);
+    pub(super) fn proposed(&self, slot: Slot) -> Option<&Entry<V>> {
+        self.proposed.get(slot)
     }
+
+    // ANCHOR: overtaken
+    /// All slots below `slot` are known here to be chosen. Whether just that is chosen there which was proposed here: if
+    /// not, a higher ballot has overtaken this one.
+    pub(super) fn learned<'a>(&mut self, slot: Slot, chosen: impl Fn(Slot) -> Option<&'a Entry<V>>) -> bool
+    where
+        V: 'a,
+    {
+        self.recovered.forget_below(slot);
+        self.next = self.next.max(slot);
+        let below = self.proposed.iter().take_while(|(proposed, _)| *proposed < slot);
+        let stands = { below }.all(|(slot, value)| chosen(slot) == Some(value));
+        self.proposed.forget_below(slot);
+        stands
+    }
+    // ANCHOR_END: overtaken
 
     // ANCHOR: recovered
     /// Proposes again what may have been chosen, as far as the window allows; and in a gap, where nobody has reported
@@ -102,6 +117,54 @@ impl<V: Value> Lead<V> {
         self.stale = self.next;
     }
     // ANCHOR_END: again
+}
+
+/// What a proposer does once it leads.
+impl<V: Value> Proposer<V> {
+    // ANCHOR: learned
+    /// All slots below `slot` are known here to be chosen, so there is room in the window; `chosen` says what is, in
+    /// slots where that is still known.
+    ///
+    /// A leader that has proposed anything else stops, before it says a word more. It has been overtaken by a higher
+    /// ballot, and when it says in its own that a slot is chosen, others take that for what it has proposed there.
+    pub fn learned<'a>(&mut self, slot: Slot, chosen: impl Fn(Slot) -> Option<&'a Entry<V>>, out: &mut Effects<V>)
+    where
+        V: 'a,
+    {
+        self.chosen = slot;
+        if let (Some(terms), Stage::Leading(lead)) = (self.terms(), &mut self.stage) {
+            if !lead.learned(slot, chosen) {
+                return self.stop();
+            }
+            lead.recover(&terms, out);
+        }
+    }
+    // ANCHOR_END: learned
+
+    /// A command takes the next slot, after everything recovered, while the window has room.
+    pub(super) fn request(&mut self, value: V, out: &mut Effects<V>) {
+        let (Some(terms), Stage::Leading(lead)) = (self.terms(), &mut self.stage) else {
+            return out.emit(Output::Refused { value, why: Refusal::NotLeader(None) });
+        };
+        if lead.serves(&terms) {
+            lead.propose(Entry::Command(value), &terms, out);
+        } else {
+            out.emit(Output::Refused { value, why: Refusal::Busy });
+        }
+    }
+
+    /// The network loses things: what has been under way for long is said again.
+    pub(super) fn again(&mut self, out: &mut Effects<V>) {
+        if let (Some(terms), Stage::Leading(lead)) = (self.terms(), &mut self.stage) {
+            lead.again(&terms, out);
+        }
+    }
+
+    /// What it says with each proposal, once it has opened a ballot.
+    fn terms(&self) -> Option<Terms> {
+        let (chosen, window, to) = (self.chosen, self.window, self.quorums.members());
+        self.opened.map(|ballot| Terms { ballot, chosen, window, to })
+    }
 }
 
 /// The most proposals that are said again at one heartbeat.

@@ -3,7 +3,10 @@
 
 use alloc::{vec, vec::Vec};
 
-use paxos_messages::{Phase, Vote, multi::Until};
+use paxos_messages::{
+    Phase, Vote,
+    multi::{Refusal, Until},
+};
 use paxos_process::Outgoing;
 
 use super::{lead::AGAIN, *};
@@ -40,9 +43,10 @@ fn receive_all(proposer: &mut Proposer<char>, from: u8, messages: Vec<Message<ch
     outs.flat_map(|out| out.sends).map(|sent: Outgoing<_>| sent.message).collect()
 }
 
+/// It learns that just what it has proposed is chosen, below this slot.
 fn learned(proposer: &mut Proposer<char>, slot: u64) -> Vec<Message<char>> {
-    let mut out = Effects::new();
-    proposer.learned(Slot(slot), &mut out);
+    let (mut out, before) = (Effects::new(), proposer.clone());
+    proposer.learned(Slot(slot), |slot| before.proposed(slot), &mut out);
     out.sends.into_iter().map(|sent| sent.message).collect()
 }
 
@@ -280,6 +284,25 @@ fn what_others_have_learned_in_the_meantime_is_not_proposed_again() {
     assert_eq!(receive_all(&mut proposer, 3, answer(&votes, 0)).len(), 1, "s0: the window is 1");
     let [Message::Accept { slot, value, .. }] = &learned(&mut proposer, 3)[..] else { panic!("one proposal") };
     assert_eq!((*slot, value), (Slot(3), &command('a')), "s1 and s2 have been learned by other means");
+}
+
+/// Whatever else is chosen in a slot that it has proposed in, or nobody can say what: a higher ballot has overtaken it.
+#[test]
+fn a_leader_that_has_been_overtaken_stops() {
+    for (upto, other, stops) in [(1, 0, true), (2, 0, true), (2, 1, true), (1, 1, false), (2, 2, false), (0, 0, false)]
+    {
+        for chosen in [Some(command('z')), Some(Entry::Noop), None] {
+            let mut proposer = leading(WINDOW);
+            for _ in 0..3 {
+                step(&mut proposer, Event::Request(Request::Propose('m')));
+            }
+            let (mut out, mine) = (Effects::new(), command('m'));
+            let learned = |slot| if slot == Slot(other) { chosen.as_ref() } else { Some(&mine) };
+            proposer.learned(Slot(upto), learned, &mut out);
+            assert_eq!(proposer.leads().is_none(), stops, "learned to {upto}, s{other} is {chosen:?}");
+            assert!(out.is_empty());
+        }
+    }
 }
 
 #[test]
