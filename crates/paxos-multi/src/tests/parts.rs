@@ -1,0 +1,220 @@
+//! The detector, the reads, the memory of a lost disk, and the standing, each by itself.
+
+use paxos_acceptor::multi::Acceptor;
+use paxos_messages::{Ballot, multi::Event};
+use paxos_process::{Process, TimerOp};
+
+use super::*;
+
+type Effects = paxos_messages::multi::Effects<u64>;
+
+const ME: NodeId = NodeId(1);
+const OTHER: NodeId = NodeId(2);
+const THIRD: NodeId = NodeId(3);
+
+const fn ballot(round: u64, node: u8) -> Ballot {
+    Ballot { round, node: NodeId(node) }
+}
+
+fn detector() -> Detector {
+    Detector::new(ME, majority(3))
+}
+
+/// A question is put; a quorum that is willing, this node included, makes a campaign, and no more than one.
+#[test]
+fn a_quorum_of_willing_makes_one_campaign() {
+    let (mut detector, mut out) = (Detector::new(ME, majority(5)), Effects::new());
+    assert!(!detector.willing(OTHER, 0), "nothing was asked");
+    assert!(!detector.silence(&mut out));
+    assert_eq!(out.sends[0].to, members(5).without(ME));
+    assert!(matches!(out.sends[0].message, Message::Probe { round: 1 }));
+    assert_eq!(out.timers, [TimerOp::Set(Timer::Election)]);
+    assert!(!detector.willing(OTHER, 0), "an answer to an earlier question");
+    assert!(!detector.willing(OTHER, 1) && !detector.willing(OTHER, 1), "one node is one");
+    assert!(detector.willing(THIRD, 1));
+    assert!(!detector.willing(NodeId(4), 1), "one campaign for one question");
+    detector.silence(&mut out);
+    assert!(!detector.willing(OTHER, 1) && !detector.willing(OTHER, 2));
+    detector.heard(THIRD, &mut out);
+    assert!(!detector.willing(THIRD, 2), "a leader has been heard in the meantime");
+}
+
+#[test]
+fn a_node_alone_need_not_ask() {
+    let mut out = Effects::new();
+    assert!(Detector::new(ME, majority(1)).silence(&mut out));
+    assert!(out.sends.is_empty());
+    let flexible = Quorums::flexible(members(3), 3, 1).unwrap();
+    assert!(!Detector::new(ME, flexible).silence(&mut out), "it could not be elected");
+    let flexible = Quorums::flexible(members(3), 1, 3).unwrap();
+    assert!(!Detector::new(ME, flexible).silence(&mut out), "it could be elected, and be of no use");
+}
+
+#[test]
+fn who_hears_a_leader_is_not_willing() {
+    let (mut detector, promised) = (detector(), Some(ballot(4, 2)));
+    let answers = |detector: &Detector| {
+        let mut out = Effects::new();
+        detector.probed(OTHER, 7, promised, &mut out);
+        out.sends.into_iter().map(|sent| (sent.to, sent.message)).collect::<Vec<_>>()
+    };
+    let willing = [(NodeSet::only(OTHER), Message::Willing { round: 7, promised })];
+    assert_eq!(answers(&detector), willing);
+    assert!(detector.heard(THIRD, &mut Effects::new()), "it is news");
+    assert!(!detector.heard(THIRD, &mut Effects::new()), "it is none");
+    assert_eq!((answers(&detector), detector.leader()), (vec![], Some(THIRD)));
+    detector.silence(&mut Effects::new());
+    assert_eq!((answers(&detector), detector.leader()), (willing.to_vec(), None));
+    detector.elected(&mut Effects::new());
+    assert_eq!(answers(&detector), [], "nor is a leader");
+    detector.deposed(&mut Effects::new());
+    assert_eq!(answers(&detector), willing);
+}
+
+/// Each time a leader looks, it must have heard a quorum since it looked before.
+#[test]
+fn a_leader_looks_whether_it_hears_a_quorum() {
+    for (quorums, needed) in [(majority(1), 0), (majority(4), 2), (Quorums::flexible(members(5), 4, 2).unwrap(), 1)] {
+        let (mut detector, mut out) = (Detector::new(ME, quorums), Effects::new());
+        detector.elected(&mut out);
+        for answers in 0..4 {
+            quorums.members().without(ME).iter().take(answers).for_each(|id| detector.alive(id));
+            assert_eq!(detector.has_quorum(&mut out), needed <= answers.min(quorums.members().len() - 1), "{answers}");
+        }
+        assert_eq!(detector.has_quorum(&mut out), needed == 0, "what was heard before it looked does not count");
+    }
+}
+
+/// All sequences of six reads and answers, against the rule: a read may be answered when a quorum has answered a
+/// question that was asked after it.
+#[test]
+fn a_read_waits_for_a_question_of_its_own() {
+    let quorums = majority(3);
+    for sequence in 0..5_usize.pow(6) {
+        let (mut reads, mut out, mut next) = (Reads::new(), Effects::new(), 0);
+        // For each read, the round that was current when it came; and who has answered which round.
+        let (mut came, mut answers) = (Vec::new(), Vec::<(u64, NodeId)>::new());
+        for turn in 0..6_u32 {
+            let (before, round) = (out.outputs.len(), reads.round());
+            let begins = match sequence / 5_usize.pow(turn) % 5 {
+                0 => {
+                    came.push(round);
+                    next += 1;
+                    reads.ask(next - 1)
+                }
+                which => {
+                    let round = if which < 4 { round } else { round.saturating_sub(1) };
+                    let from = NodeId(which.min(3) as u8);
+                    answers.push((round, from));
+                    reads.answer(from, round, &quorums, &mut out)
+                }
+            };
+            assert_eq!(begins, reads.round() == round + 1, "a new question is put when it says so");
+            for output in &out.outputs[before..] {
+                let Output::Readable(read) = output else { panic!("{output:?}") };
+                let came = came[usize::try_from(*read).unwrap()];
+                let voters = |asked| answers.iter().filter(move |(round, _)| *round == asked).map(|(_, from)| *from);
+                let confirmed = (came + 1..=round).any(|asked| voters(asked).collect::<NodeSet>().len() >= 2);
+                assert!(confirmed, "read {read} came in round {came}: {answers:?}");
+            }
+        }
+        let answered = out.outputs.len() as u64;
+        reads.give_up(None, &mut out);
+        assert_eq!(out.outputs.len() as u64, next, "each read has one answer");
+        let why = Refusal::NotLeader(None);
+        let given_up = (answered..next).map(|read| Output::Unreadable { read, why });
+        assert!(out.outputs.iter().skip(answered as usize).cloned().eq(given_up));
+    }
+}
+
+/// A leader that may not speak for its acceptor does not count itself.
+#[test]
+fn a_mute_acceptor_confirms_nothing() {
+    for mute in [false, true] {
+        let mut replica = Replica::<u64>::new(ME, majority(3), Options::default());
+        let mut out = Effects::new();
+        replica.step(Event::Request(Request::Campaign), &mut out);
+        let led = replica.proposer().opened().expect("it has opened a ballot");
+        for from in [OTHER, THIRD] {
+            let (slot, until) = (Slot(0), paxos_messages::multi::Until::End);
+            let message = Message::Promise { ballot: led, from: slot, until, chosen: slot, accepted: None };
+            replica.step(Event::Receive { from, message }, &mut out);
+        }
+        assert!(replica.serves());
+        if mute {
+            replica.acceptor = Acceptor::without_memory();
+        }
+        replica.step(Event::Request(Request::Read(1)), &mut out);
+        for (from, answered) in [(OTHER, !mute), (THIRD, true)] {
+            let message = Message::Alive { ballot: led, round: replica.reads.round(), learned: Slot(0) };
+            replica.step(Event::Receive { from, message }, &mut out);
+            assert_eq!(out.outputs.contains(&Output::Readable(1)), answered, "mute: {mute}");
+        }
+    }
+}
+
+/// All of a node's three peers must have answered the question of its present life, whatever they say.
+#[test]
+fn a_lost_memory_needs_an_answer_of_everybody_else() {
+    let highest = [None, Some(ballot(1, 3)), Some(ballot(2, 2))];
+    for answers in 0..4_usize.pow(3) {
+        let mut recall = Recall::new(7);
+        let said: Vec<_> = (0..3_u32).map(|peer| answers / 4_usize.pow(peer) % 4).collect();
+        for (peer, what) in said.iter().enumerate() {
+            recall.answer(NodeId(peer as u8 + 2), 6, Some(ballot(9, 9))); // to an earlier life
+            if let Some(highest) = highest.get(*what) {
+                recall.answer(NodeId(peer as u8 + 2), 7, *highest);
+            }
+        }
+        let mut out = Effects::new();
+        recall.ask(members(4).without(ME), &mut out);
+        let silent: NodeSet = (0..3).filter(|peer| said[*peer] == 3).map(|peer| NodeId(peer as u8 + 2)).collect();
+        assert_eq!(out.sends.first().map_or(NodeSet::EMPTY, |sent| sent.to), silent, "those who are silent are asked");
+        let expected = silent.is_empty().then(|| said.iter().map(|what| highest[*what]).max().unwrap());
+        assert_eq!(recall.highest(ME, &majority(4)), expected, "{said:?}");
+    }
+}
+
+#[test]
+fn a_lost_memory_comes_back_when_all_that_was_reported_is_learned() {
+    let mut recall = Recall::new(7);
+    assert_eq!(recall.outcome(Slot(u64::MAX)), None, "nobody has promised");
+    recall.promised(ballot(3, 1), Slot(5));
+    for learned in 0..8 {
+        assert_eq!(recall.outcome(Slot(learned)), (5 <= learned).then_some(ballot(3, 1)));
+    }
+}
+
+#[test]
+fn who_alone_is_a_quorum_does_not_come_back() {
+    for (phase1, phase2) in [(3, 1), (1, 3)] {
+        let mut recall = Recall::new(7);
+        [OTHER, THIRD].into_iter().for_each(|peer| recall.answer(peer, 7, None));
+        let quorums = Quorums::flexible(members(3), phase1, phase2).unwrap();
+        assert_eq!(recall.highest(ME, &quorums), None, "{phase1} {phase2}");
+    }
+}
+
+#[test]
+fn the_standing_is_that_of_the_slowest() {
+    let (mut standing, others) = (Standing::new(), members(3).without(ME));
+    assert_eq!(standing.everywhere(others, Slot(9)), Slot(0), "nobody has said anything");
+    assert_eq!(standing.everywhere(NodeSet::EMPTY, Slot(9)), Slot(9), "a node alone");
+    for (node, says, everywhere) in [(OTHER, 4, 0), (THIRD, 3, 3), (THIRD, 7, 4), (THIRD, 2, 4), (OTHER, 20, 7)] {
+        standing.learned(node, Slot(says));
+        assert_eq!(standing.everywhere(others, Slot(9)), Slot(everywhere), "what was said late is not taken back");
+    }
+    standing.learned(THIRD, Slot(20));
+    assert_eq!(standing.everywhere(others, Slot(9)), Slot(9), "this node has not learned more");
+}
+
+#[test]
+fn one_after_the_other_is_asked() {
+    let mut standing = Standing::new();
+    let some: NodeSet = [OTHER, NodeId(4), NodeId(7)].into_iter().collect();
+    for expected in [2, 4, 7, 2, 4] {
+        assert_eq!(standing.next_of(some), NodeSet::only(NodeId(expected)));
+    }
+    assert_eq!(standing.next_of(NodeSet::only(OTHER)), NodeSet::only(OTHER));
+    assert_eq!(standing.next_of(NodeSet::EMPTY), NodeSet::EMPTY);
+}
