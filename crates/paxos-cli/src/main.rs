@@ -1,7 +1,7 @@
 //! The `paxos` command: every lens of the workspace from one binary.
 //!
 //! Each subcommand is a file that holds its flags and its `run`. The exit code is the verdict: 0 held, 1 violated
-//! (or failed), 2 usage, 3 undecided: a search that reached a limit.
+//! (or failed), 2 usage, 3 undecided: a search that reached a limit, a write of unknown outcome.
 
 use std::process::ExitCode;
 
@@ -25,13 +25,17 @@ mod sim;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo paxos demo                        three processes decide, one is killed, all is verified
+  cargo paxos demo                        a replicated store loses its leader under load, and all is verified
+  cargo paxos demo basic                  three processes decide once, one is killed
+  cargo paxos cluster                     three nodes on this machine, kept running
+  cargo paxos kv put --cluster paxos-cluster colour blue
   cargo paxos check basic                 search every run of three acceptors and two proposers
   cargo paxos mutants                     break one rule at a time, and see each version die
   cargo paxos sim basic --seed 1 --runs 1000
   cargo paxos run crates/paxos-basic/tests/scripts/refused_and_retry.script
 
-Exit code: 0 held, 1 violated or failed, 2 usage, 3 a search was stopped or reached a limit.";
+Exit code: 0 held, 1 violated or failed, 2 usage, 3 undecided: a search was stopped or reached a limit, or nobody knows
+what came of a write.";
 
 /// Paxos, written once: run it, step it, search it, break it
 #[derive(Parser)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use paxos_mutants::{Kill, Mutant, Scenario, Spared, kill, spare};
+use paxos_mutants::{Kill, Mutant, Spared, kill, spare};
 use serde_json::json;
 
 use crate::{output::say, search::grouped};
@@ -11,7 +11,7 @@ use crate::{output::say, search::grouped};
 const EXAMPLES: &str = "\
 Examples:
   cargo paxos mutants          the kill matrix: every mutant, how it dies, and that the reference does not
-  cargo paxos mutants M2       one mutant: its rule, its story, its shortest counterexample
+  cargo paxos mutants M16      one mutant: its rule, its story, its shortest counterexample
   cargo paxos run crates/paxos-mutants/scripts/M2.script
 
 Exit code: 0 all mutants die and the reference survives, 1 otherwise, 2 usage.";
@@ -41,9 +41,9 @@ fn one(mutant: Mutant, json: bool) -> ExitCode {
     let dead = kill.is_dead();
     if json {
         say(format_args!("{}", row(&kill)));
-    } else if let Some(script) = kill.script() {
-        say(script);
-        say(format_args!("{}: dies after {} choices", mutant, kill.path.map_or(0, |path| path.len())));
+    } else if let Some(shown) = kill.shown {
+        say(shown.script);
+        say(format_args!("{mutant}: dies after {} choices", shown.choices));
     } else {
         say(format_args!("{mutant}: {}\nSURVIVES its scenario", mutant.rule()));
     }
@@ -59,9 +59,9 @@ fn all(json: bool) -> ExitCode {
         let kill = kill(mutant);
         if !json {
             let sign = kill.sign.map_or_else(|| "SURVIVES".to_owned(), |(sign, after)| format!("{sign} {after}"));
-            let shown = kill.path.as_ref();
+            let shown = kill.shown.as_ref();
             let shown =
-                shown.map_or_else(|| "SURVIVES".to_owned(), |path| format!("{} {}", mutant.breaks(), path.len()));
+                shown.map_or_else(|| "SURVIVES".to_owned(), |shown| format!("{} {}", mutant.breaks(), shown.choices));
             say(format_args!(
                 "{mutant:<6} {sign:<21} {shown:<21} {:>9}  {}",
                 grouped(kill.progress.states),
@@ -81,14 +81,11 @@ fn all(json: bool) -> ExitCode {
             "\nThe reference, where they died: every run one choice longer than the longest counterexample."
         ));
         for spared in &spared {
-            let Scenario { nodes, requests, fires, duplicates, crash } = spared.scenario;
             say(format_args!(
-                "  {nodes} nodes, {} proposals, {fires} retries, {duplicates} duplicates, {} crashes: {} states to \
-                 depth {}, {}",
-                requests.len(),
-                u8::from(crash),
-                grouped(spared.report.progress.states),
-                spared.report.progress.depth,
+                "  {}: {} states to depth {}, {}",
+                spared.scenario,
+                grouped(spared.progress.states),
+                spared.progress.depth,
                 if spared.survived() { "survives" } else { "DIES" }
             ));
         }
@@ -104,13 +101,13 @@ fn all(json: bool) -> ExitCode {
 
 fn row(kill: &Kill) -> serde_json::Value {
     json!({
-        "mutant": kill.mutant.name(), "rule": kill.mutant.rule(), "story": kill.mutant.story(),
+        "mutant": kill.mutant.name(), "protocol": kill.mutant.protocol(), "rule": kill.mutant.rule(), "story": kill.mutant.story(),
         "killed": kill.is_dead(),
         "first_sign": kill.sign.map(|(invariant, _)| invariant.name()),
         "first_sign_choices": kill.sign.map(|(_, choices)| choices),
         "breaks": kill.mutant.breaks().name(),
-        "choices": kill.path.as_ref().map(Vec::len),
+        "choices": kill.shown.as_ref().map(|shown| shown.choices),
         "states": kill.progress.states,
-        "script": kill.script(),
+        "script": kill.shown.as_ref().map(|shown| &shown.script),
     })
 }

@@ -5,7 +5,7 @@ use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
 use anyhow::Context as _;
 use clap::Args;
 use paxos_basic::Replica;
-use paxos_mutants::{Mutant, Wrong};
+use paxos_mutants::{Mutant, Wrong, WrongLog};
 use paxos_sim::{Diagram, Happening, Script, Scriptable, Watch, World};
 use serde_json::json;
 
@@ -53,6 +53,9 @@ impl Run {
             Ok(mutant) => mutant,
             Err(error) => return Ok(usage(format!("{name}: {error}"))),
         };
+        if let Some(other) = mutant.filter(|mutant| mutant.protocol() != script.header.protocol) {
+            return Ok(usage(format!("{name}: {other} is a mutant of protocol {}", other.protocol())));
+        }
         match (script.header.protocol.as_str(), mutant) {
             ("basic", None) => self.replay(&script, World::new(setting, |id| Replica::<String>::new(id, quorums))),
             ("basic", Some(_)) => {
@@ -62,7 +65,9 @@ impl Run {
                 let replica = |id| paxos_multi::Replica::<String>::new(id, quorums, paxos_multi::Options::default());
                 self.replay(&script, World::new(setting, replica))
             }
-            ("multi", Some(mutant)) => Ok(usage(format!("{name}: there is no {mutant} of protocol multi"))),
+            ("multi", Some(_)) => {
+                self.replay(&script, World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums)))
+            }
             (protocol, _) => {
                 Ok(usage(format!("{name}: no protocol is called {protocol:?}; there are `basic` and `multi`")))
             }

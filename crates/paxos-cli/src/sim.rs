@@ -126,6 +126,12 @@ impl Basic {
         if self.proposers > options.nodes {
             return Ok(usage("every proposer is on one of the nodes: --proposers is at most --nodes"));
         }
+        if let Some(other) = self.mutant.filter(|mutant| mutant.protocol() != "basic") {
+            return Ok(usage(format!(
+                "{other} is a mutant of protocol {}: see `paxos mutants {other}`",
+                other.protocol()
+            )));
+        }
         let quorums = Quorums::majority(NodeSet::first(options.nodes))?;
         let setting = Setting::new(quorums);
         let (fires, duplicates, drops, crashes) = (20, 20, 40, 6);

@@ -115,47 +115,23 @@ impl Flags {
     pub(super) fn settle(self) -> Result<Settings, String> {
         let written = self.config.as_deref().map(read).transpose()?.unwrap_or_default();
         let beside = self.config.as_deref().and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
-        let in_file = |name: &str, error: String| format!("the configuration file says for `{name}`: {error}");
-        let or = |flag: Option<SocketAddr>, name: &str, text: Option<&String>| match (flag, text) {
-            (None, Some(text)) => args::address(text).map(Some).map_err(|error| in_file(name, error)),
-            (flag, _) => Ok(flag),
-        };
         let id = match (self.id, written.id) {
             (Some(id), _) => id,
             (None, Some(id)) => NodeId::try_from(id).map_err(|error| in_file("id", error.to_string()))?,
             (None, None) => return Err("which node is this? Give --id, PAXOS_ID, or `id` in the file".into()),
         };
-        let mut peers = BTreeMap::new();
-        let given = self.peers.iter().copied().map(Ok);
-        let in_table = written.peers.iter().map(|(id, address)| format!("{id}={address}").parse::<Peer>());
-        let all: Vec<_> = if self.peers.is_empty() { in_table.collect() } else { given.collect() };
-        for peer in all {
-            let peer = peer.map_err(|error| in_file("peers", error))?;
-            if peers.insert(peer.id, peer.address).is_some() {
-                return Err(format!("--peers names {} twice", peer.id));
-            }
-        }
-        if peers.is_empty() {
-            return Err("who is in the cluster? Give --peers, PAXOS_PEERS, or a table [peers] in the file".into());
-        }
-        let rule = match (self.quorums, written.quorums) {
-            (None, Some(text)) => text.parse().map_err(|error| in_file("quorums", error))?,
-            (given, _) => given.unwrap_or(QuorumRule::Majority),
-        };
-        let quorums = rule.of(peers.keys().copied().collect::<NodeSet>()).map_err(|error| error.to_string())?;
+        let mut peers = members(&self.peers, &written.peers)?;
+        let rule = or_written(self.quorums, "quorums", written.quorums.as_deref(), str::parse)?;
+        let members = peers.keys().copied().collect::<NodeSet>();
+        let quorums = rule.unwrap_or(QuorumRule::Majority).of(members).map_err(|error| error.to_string())?;
         let own = peers.remove(&id).ok_or_else(|| format!("--peers must name this node too: {}=HOST:PORT", id.0))?;
         let default_data = self.config.is_some().then(|| PathBuf::from(id.to_string()));
         let data = self.data.or_else(|| written.data.or(default_data).map(|data| beside.join(data)));
         let data = data.ok_or("where is this node's memory? Give --data, PAXOS_DATA, or `data` in the file")?;
         let key = self.key.or_else(|| written.key.map(|key| beside.join(key)));
-        let heartbeat = match (self.heartbeat, written.heartbeat) {
-            (None, Some(text)) => args::duration(&text).map_err(|error| in_file("heartbeat", error))?,
-            (given, _) => given.unwrap_or(HEARTBEAT),
-        };
-        let election = match (self.election, written.election) {
-            (None, Some(text)) => args::milliseconds(&text).map_err(|error| in_file("election", error))?,
-            (given, _) => given.unwrap_or(ELECTION),
-        };
+        let heartbeat = or_written(self.heartbeat, "heartbeat", written.heartbeat.as_deref(), args::duration)?;
+        let election = or_written(self.election, "election", written.election.as_deref(), args::milliseconds)?;
+        let (heartbeat, election) = (heartbeat.unwrap_or(HEARTBEAT), election.unwrap_or(ELECTION));
         if heartbeat.is_zero() || *election.start() < 2 * heartbeat {
             return Err(format!(
                 "--election {:?}..{:?} leaves no time for a --heartbeat of {heartbeat:?}: wait for several of them",
@@ -166,14 +142,14 @@ impl Flags {
         let json = self.json.then_some(LogFormat::Json);
         Ok(Settings {
             id,
-            listen: or(self.listen, "listen", written.listen.as_ref())?.unwrap_or(own),
+            listen: or_written(self.listen, "listen", written.listen.as_deref(), args::address)?.unwrap_or(own),
             peers,
             quorums,
             data,
             new_cluster: self.new_cluster,
             cluster: self.cluster.or(written.cluster).unwrap_or_else(|| "paxos".into()),
             key: key.map(Key::read).transpose().map_err(|error| error.to_string())?,
-            metrics: or(self.metrics, "metrics", written.metrics.as_ref())?,
+            metrics: or_written(self.metrics, "metrics", written.metrics.as_deref(), args::address)?,
             heartbeat,
             election,
             log_format: json.or(self.log_format).or(written.log_format).unwrap_or(LogFormat::Text),
@@ -181,6 +157,39 @@ impl Flags {
             stop_with_stdin: self.stop_with_stdin,
         })
     }
+}
+
+/// What is given, or else what the file says.
+fn or_written<T>(
+    given: Option<T>,
+    name: &str,
+    written: Option<&str>,
+    read: impl Fn(&str) -> Result<T, String>,
+) -> Result<Option<T>, String> {
+    match (given, written) {
+        (None, Some(text)) => read(text).map(Some).map_err(|error| in_file(name, error)),
+        (given, _) => Ok(given),
+    }
+}
+
+fn in_file(name: &str, error: String) -> String {
+    format!("the configuration file says for `{name}`: {error}")
+}
+
+/// All members: those given, or else those of the file.
+fn members(given: &[Peer], written: &BTreeMap<String, String>) -> Result<BTreeMap<NodeId, SocketAddr>, String> {
+    let in_table = || written.iter().map(|(id, address)| format!("{id}={address}").parse::<Peer>());
+    let all: Result<Vec<Peer>, String> = if given.is_empty() { in_table().collect() } else { Ok(given.to_vec()) };
+    let mut members = BTreeMap::new();
+    for peer in all.map_err(|error| in_file("peers", error))? {
+        if members.insert(peer.id, peer.address).is_some() {
+            return Err(format!("--peers names {} twice", peer.id));
+        }
+    }
+    if members.is_empty() {
+        return Err("who is in the cluster? Give --peers, PAXOS_PEERS, or a table [peers] in the file".into());
+    }
+    Ok(members)
 }
 
 fn read(file: &Path) -> Result<Written, String> {
