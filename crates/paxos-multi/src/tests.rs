@@ -1,7 +1,8 @@
 //! Whole clusters: links that fail in every pattern, leaders that come and go, and what it all costs.
 //!
-//! The parts have their own tests in `tests/parts.rs`; the stories are in `tests/scripts`.
+//! The parts have their own tests in `tests/parts.rs`, and what survives a crash in `tests/lives.rs`.
 
+mod lives;
 mod parts;
 
 use alloc::{collections::BTreeMap, vec, vec::Vec};
