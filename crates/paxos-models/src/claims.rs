@@ -1,16 +1,42 @@
 //! The claims: every exhaustive run that the workspace relies on.
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    hash::Hash,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use paxos_basic::Replica;
-use paxos_check::{Limits, Progress, Report, Verdict, check};
-use paxos_messages::single::{Request, Timer};
+use paxos_check::{Limits, Progress, Verdict, check};
+use paxos_messages::{
+    Observed, multi,
+    multi::Request::{Campaign, Propose, Read},
+    single::Request,
+};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
-use paxos_sim::{Bounds, Choice, Disk, Loopback, Setting, World};
+use paxos_sim::{Bounds, Disk, Loopback, Setting, World};
 
-/// A run of Basic Paxos, as choices.
-pub type Found = Report<Choice<Timer, Request<char>>>;
+use crate::quiet::Quiet;
+
+/// What the search for a claim has found out.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// Whether the invariants hold; without the choices that lead to a failure, which `paxos check` shows.
+    pub verdict: Verdict<()>,
+    /// How far it came.
+    pub progress: Progress,
+}
+
+/// Whose runs are searched, and what may happen in them.
+#[derive(Clone, Debug)]
+pub enum Protocol {
+    /// Basic Paxos.
+    Basic(Bounds<Request<char>>),
+    /// Multi-Paxos.
+    Multi(Bounds<multi::Request<char>>),
+    /// Multi-Paxos whose heartbeats are all lost: how far the log is chosen is said with the next proposal.
+    Quiet(Bounds<multi::Request<char>>),
+}
 
 /// An exhaustive run and what must come out.
 #[derive(Clone, Debug)]
@@ -19,8 +45,8 @@ pub struct Claim {
     pub what: &'static str,
     /// The world.
     pub setting: Setting,
-    /// What may happen in it.
-    pub bounds: Bounds<Request<char>>,
+    /// Whose runs, and what may happen in them.
+    pub protocol: Protocol,
     /// How long a run may be; `None` is every run, to its end.
     pub depth: Option<usize>,
     /// How many distinct states there must be.
@@ -33,10 +59,33 @@ impl Claim {
     /// Runs it, unless `stop` is set meanwhile.
     #[must_use]
     pub fn check(&self, stop: &Arc<AtomicBool>, tell: impl FnMut(&Progress)) -> Found {
-        let quorums = self.setting.quorums;
-        let world = World::new(self.setting, |id| Replica::new(id, quorums));
+        let (setting, quorums) = (self.setting, self.setting.quorums);
+        let log = |id| paxos_multi::Replica::new(id, quorums, paxos_multi::Options::default());
+        match &self.protocol {
+            Protocol::Basic(bounds) => {
+                self.search(&World::new(setting, |id| Replica::new(id, quorums)), bounds, stop, tell)
+            }
+            Protocol::Multi(bounds) => self.search(&World::new(setting, log), bounds, stop, tell),
+            Protocol::Quiet(bounds) => self.search(&World::new(setting, |id| Quiet(log(id))), bounds, stop, tell),
+        }
+    }
+
+    fn search<P: Observed + Clone + Eq + Hash>(
+        &self,
+        world: &World<P>,
+        bounds: &Bounds<P::Request>,
+        stop: &Arc<AtomicBool>,
+        tell: impl FnMut(&Progress),
+    ) -> Found {
         let depth = self.depth.unwrap_or(usize::MAX);
-        check(&world, &self.bounds, &Limits { depth, stop: Arc::clone(stop), ..Limits::default() }, tell)
+        let limits = Limits { depth, stop: Arc::clone(stop), ..Limits::default() };
+        let report = check(world, bounds, &limits, tell);
+        let verdict = match report.verdict {
+            Verdict::Holds => Verdict::Holds,
+            Verdict::Violated { invariant, .. } => Verdict::Violated { invariant, path: Vec::new() },
+            Verdict::NotExhaustive => Verdict::NotExhaustive,
+        };
+        Found { verdict, progress: report.progress }
     }
 
     /// Whether `found` is as claimed; `None` when the search was stopped, or reached a limit, before it could tell.
@@ -59,14 +108,27 @@ pub fn rivals(proposers: u8) -> Bounds<Request<char>> {
     Bounds::requests((1..=proposers.min(26)).map(request).collect())
 }
 
-/// All claims, about in order of size. A star marks those in which a node hears its own messages at once, which is
+/// The nodes ask this of their log, in any order; nothing fails.
+fn asks(requests: &[(u8, multi::Request<char>)]) -> Bounds<multi::Request<char>> {
+    Bounds::requests(requests.iter().map(|(id, request)| (NodeId(*id), request.clone())).collect())
+}
+
+/// All claims: those of Basic Paxos, then those of Multi-Paxos.
+#[must_use]
+pub fn all() -> Vec<Claim> {
+    let mut claims = basic();
+    claims.extend(multi());
+    claims
+}
+
+/// Those of Basic Paxos, about in order of size. A star marks those in which a node hears its own messages at once, which is
 /// fewer runs than there are ([`Loopback::AtOnce`]); a crash is one of any node, at any moment, with its restart.
 ///
 /// # Panics
 ///
 /// Never: the quorums written here intersect.
 #[must_use]
-pub fn all() -> Vec<Claim> {
+pub fn basic() -> Vec<Claim> {
     let majority = |nodes| Quorums::majority(NodeSet::first(nodes)).expect("a majority");
     let flexible = Quorums::flexible(NodeSet::first(4), 3, 2).expect("3 + 2 > 4");
     let grid = Quorums::grid(NodeSet::first(4), 2).expect("two rows of two");
@@ -78,7 +140,10 @@ pub fn all() -> Vec<Claim> {
     let one_crash = |proposers| Bounds { crashes: 1, may_crash: NodeSet::first(4), ..rivals(proposers) };
     let asked_twice = ['a', 'b'].map(|value| (NodeId(1), Request::Propose(value))).to_vec();
     let retry = Bounds { fires: 1, may_fire: NodeSet::only(NodeId(1)), ..rivals(2) };
-    let claim = |what, setting, bounds, states, quick| Claim { what, setting, bounds, depth: None, states, quick };
+    let claim = |what, setting, bounds, states, quick| {
+        let protocol = Protocol::Basic(bounds);
+        Claim { what, setting, protocol, depth: None, states, quick }
+    };
     vec![
         claim("4 acceptors (even), 1 proposer, 1 crash", Setting::new(majority(4)), one_crash(1), 39_276, true),
         claim(
@@ -121,4 +186,63 @@ pub fn all() -> Vec<Claim> {
         claim("3 acceptors, 2 proposers, 1 crash", Setting::new(majority(3)), crash(), 16_498_949, false),
     ]
     // ANCHOR_END: claims
+}
+
+/// Those of Multi-Paxos, about in order of size. Two slots and two ballots, with every message of the log. Those of the
+/// failure detector multiply the runs by hundreds and carry nothing but a mark, so where it says "no heartbeats" they
+/// are all lost; a leader then says how far the log is chosen with its next proposal.
+///
+/// # Panics
+///
+/// Never: the quorums written here intersect.
+#[must_use]
+pub fn multi() -> Vec<Claim> {
+    let majority = |nodes| Quorums::majority(NodeSet::first(nodes)).expect("a majority");
+    let flexible = Quorums::flexible(NodeSet::first(4), 3, 2).expect("3 + 2 > 4");
+    // ANCHOR: log_claims
+    let full = |quorums| Setting { disk: Disk::AtOnce, ..Setting::new(quorums) };
+    let short = |quorums| Setting { loopback: Loopback::AtOnce, ..full(quorums) };
+    let crash = Setting { disk: Disk::Manual, ..short(majority(3)) };
+    let one_crash = |bounds| Bounds { crashes: 1, may_crash: NodeSet::first(3), ..bounds };
+    let one = asks(&[(1, Campaign), (1, Propose('a'))]);
+    let two = asks(&[(1, Campaign), (1, Propose('a')), (1, Propose('b'))]);
+    let campaigns = asks(&[(1, Campaign), (2, Campaign)]);
+    let rivals = asks(&[(1, Campaign), (1, Propose('a')), (2, Campaign), (2, Propose('b'))]);
+    let read = asks(&[(1, Campaign), (1, Propose('a')), (2, Campaign), (1, Read(1))]);
+    let timer = |bounds| Bounds { fires: 1, may_fire: NodeSet::only(NodeId(1)), ..bounds };
+    let claim = |what, setting, protocol, states, quick| Claim { what, setting, protocol, depth: None, states, quick };
+    let (multi, quiet) = (Protocol::Multi, Protocol::Quiet);
+    vec![
+        claim("log of 3: 1 leads, 2 commands *", short(majority(3)), multi(two.clone()), 50_636, true),
+        claim(
+            "log of 4, quorums of 3 and 2: 1 leads, 2 commands, no heartbeats *",
+            short(flexible),
+            quiet(two.clone()),
+            35_760,
+            true,
+        ),
+        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 59_753, true),
+        claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 17_536, true),
+        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 360_766, true),
+        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 164_784, true),
+        claim(
+            "log of 3: 2 lead, 1 command each, no heartbeats *",
+            short(majority(3)),
+            quiet(rivals),
+            172_531,
+            true,
+        ),
+        claim(
+            "log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *",
+            crash,
+            quiet(one_crash(two)),
+            109_834,
+            true,
+        ),
+        Claim {
+            depth: Some(12),
+            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 288_112, true)
+        },
+    ]
+    // ANCHOR_END: log_claims
 }

@@ -12,3 +12,5 @@
 
 pub mod claims;
 pub mod lamport;
+
+mod quiet;

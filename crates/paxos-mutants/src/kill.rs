@@ -1,16 +1,14 @@
 //! Killing mutants, and sparing the reference.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hash};
 
 use paxos_basic::Replica;
 use paxos_check::{Limits, Progress, Report, Verdict, check};
-use paxos_messages::single::{Request, Timer};
-use paxos_sim::{Choice, Invariant, World, write_path};
+use paxos_messages::Observed;
+use paxos_multi::Options;
+use paxos_sim::{Bounds, Invariant, Script, ScriptError, Scriptable, World, write_path};
 
-use crate::{Mutant, Scenario};
-
-/// A run of Basic Paxos, as choices.
-pub type Path = Vec<Choice<Timer, Request<char>>>;
+use crate::{Mutant, Requests, Scenario};
 
 /// What the checker made of a mutant.
 #[derive(Clone, Debug)]
@@ -20,49 +18,82 @@ pub struct Kill {
     /// The first invariant that fails at all, and after how many choices: the earliest sign. `None`: it survived.
     pub sign: Option<(Invariant, usize)>,
     /// The shortest run in which the invariant fails that its script is about. `None`: it survived.
-    pub path: Option<Path>,
+    pub shown: Option<Shown>,
     /// The search for that run.
     pub progress: Progress,
+}
+
+/// A run that kills a mutant.
+#[derive(Clone, Debug)]
+pub struct Shown {
+    /// How many choices it has.
+    pub choices: usize,
+    /// It, as a script with its lines filled in.
+    pub script: String,
 }
 
 impl Kill {
     /// Whether the mutant is dead.
     #[must_use]
     pub const fn is_dead(&self) -> bool {
-        self.sign.is_some() && self.path.is_some()
-    }
-
-    /// The shortest run as a script with its lines filled in; `None` when the mutant survived.
-    #[must_use]
-    pub fn script(&self) -> Option<String> {
-        let (mutant, world) = (self.mutant, self.mutant.scenario().world(Some(self.mutant)));
-        let about = format!(
-            "{}: {}.\n\n{}\n\nThe run that breaks {} in the fewest choices; none can be left out.",
-            mutant.name(),
-            mutant.rule(),
-            wrap(mutant.story()),
-            mutant.breaks()
-        );
-        let bare = write_path(&mutant.header(), &about, world.clone(), self.path.as_ref()?);
-        let script = paxos_sim::Script::parse(&bare).expect("what was just written can be read");
-        Some(script.replay(world, &mut ()).expect("what was just found can be replayed").text)
+        self.sign.is_some() && self.shown.is_some()
     }
 }
 
 /// Looks for a shortest run in which `mutant` fails.
 #[must_use]
 pub fn kill(mutant: Mutant) -> Kill {
+    let scenario = mutant.scenario();
+    match scenario.requests {
+        Requests::Basic(_) => search(mutant, &scenario.world(Some(mutant)), &scenario.bounds()),
+        Requests::Multi(_) => search(mutant, &scenario.log_world(Some(mutant)), &scenario.log_bounds()),
+    }
+}
+
+fn search<P: Scriptable>(mutant: Mutant, world: &World<P>, bounds: &Bounds<P::Request>) -> Kill {
     let search = |invariants: &[Invariant]| {
-        let limits = Limits { invariants: invariants.to_vec(), ..Limits::default() };
-        check(&mutant.scenario().world(Some(mutant)), &mutant.scenario().bounds(), &limits, |_| {})
+        check(world, bounds, &Limits { invariants: invariants.to_vec(), ..Limits::default() }, |_| {})
     };
-    let found = |report: &Report<_>| match &report.verdict {
-        Verdict::Violated { invariant, path } => Some((*invariant, Path::clone(path))),
+    let sign = match search(&Invariant::ALL).verdict {
+        Verdict::Violated { invariant, path } => Some((invariant, path.len())),
         Verdict::Holds | Verdict::NotExhaustive => None,
     };
-    let sign = found(&search(&Invariant::ALL)).map(|(invariant, path)| (invariant, path.len()));
-    let report = search(&[mutant.breaks()]);
-    Kill { mutant, sign, path: found(&report).map(|(_, path)| path), progress: report.progress }
+    let Report { verdict, progress } = search(&[mutant.breaks()]);
+    let shown = match verdict {
+        Verdict::Violated { path, .. } => Some(Shown { choices: path.len(), script: script(mutant, world, &path) }),
+        Verdict::Holds | Verdict::NotExhaustive => None,
+    };
+    Kill { mutant, sign, shown, progress }
+}
+
+fn script<P: Scriptable>(mutant: Mutant, world: &World<P>, path: &[paxos_sim::ChoiceOf<P>]) -> String {
+    let about = format!(
+        "{}: {}.\n\n{}\n\nThe run that breaks {} in the fewest choices; none can be left out.",
+        mutant.name(),
+        mutant.rule(),
+        wrap(mutant.story()),
+        mutant.breaks()
+    );
+    let bare = write_path(&mutant.header(), &about, world.clone(), path);
+    let script = Script::parse(&bare).expect("what was just written can be read");
+    script.replay(world.clone(), &mut ()).expect("what was just found can be replayed").text
+}
+
+/// Replays `script` in a fresh world of `scenario` in which `wrong` is wrong: the invariants that fail, each with the
+/// line after which it first does.
+///
+/// # Errors
+///
+/// The first command that cannot be carried out.
+pub fn replay(
+    script: &Script,
+    scenario: Scenario,
+    wrong: Option<Mutant>,
+) -> Result<Vec<(Invariant, usize)>, ScriptError> {
+    match scenario.requests {
+        Requests::Basic(_) => Ok(script.replay(scenario.world(wrong), &mut ())?.violated),
+        Requests::Multi(_) => Ok(script.replay(scenario.log_world(wrong), &mut ())?.violated),
+    }
 }
 
 /// What the checker made of the reference in a scenario.
@@ -74,7 +105,11 @@ pub struct Spared {
     /// searched.
     pub deepest_kill: usize,
     /// The search, of every run that is at most one choice longer than that.
-    pub report: Report<Choice<Timer, Request<char>>>,
+    pub progress: Progress,
+    /// What came out, if not that it holds or that nothing failed so far.
+    pub violated: Option<Invariant>,
+    /// Whether there was nothing left to search.
+    pub exhausted: bool,
 }
 
 impl Spared {
@@ -82,29 +117,47 @@ impl Spared {
     /// counterexample.
     #[must_use]
     pub fn survived(&self) -> bool {
-        match self.report.verdict {
-            Verdict::Holds => true,
-            Verdict::NotExhaustive => self.report.progress.depth > self.deepest_kill,
-            Verdict::Violated { .. } => false,
-        }
+        self.violated.is_none() && (self.exhausted || self.progress.depth > self.deepest_kill)
     }
 }
 
-/// Puts the reference, `paxos_basic::Replica`, into every scenario that `kills` come from. That it survives *every*
-/// run is the claim of `paxos-models`; here it is shown where its mutants died.
+/// Puts the references, `paxos_basic::Replica` and `paxos_multi::Replica`, into every scenario that `kills` come from.
+/// That they survive *every* run is the claim of `paxos-models`; here it is shown where their mutants died.
 #[must_use]
 pub fn spare(kills: &[Kill]) -> Vec<Spared> {
     let scenarios: BTreeSet<Scenario> = kills.iter().map(|kill| kill.mutant.scenario()).collect();
     let spared = |scenario: Scenario| {
         let here = kills.iter().filter(|kill| kill.mutant.scenario() == scenario);
-        let deepest_kill = here.filter_map(|kill| kill.path.as_ref()).map(Vec::len).max().unwrap_or(0);
+        let deepest = here.filter_map(|kill| kill.shown.as_ref()).map(|shown| shown.choices).max().unwrap_or(0);
         let setting = scenario.setting();
-        let world = World::new(setting, |id| Replica::new(id, setting.quorums));
-        let limits = Limits { depth: deepest_kill + 1, ..Limits::default() };
-        let report = check(&world, &scenario.bounds(), &limits, |_| {});
-        Spared { scenario, deepest_kill, report }
+        match scenario.requests {
+            Requests::Basic(_) => {
+                let world = World::new(setting, |id| Replica::new(id, setting.quorums));
+                survive(scenario, deepest, &world, &scenario.bounds())
+            }
+            Requests::Multi(_) => {
+                let replica = |id| paxos_multi::Replica::new(id, setting.quorums, Options::default());
+                survive(scenario, deepest, &World::new(setting, replica), &scenario.log_bounds())
+            }
+        }
     };
     scenarios.into_iter().map(spared).collect()
+}
+
+fn survive<P: Observed + Clone + Eq + Hash>(
+    scenario: Scenario,
+    deepest_kill: usize,
+    world: &World<P>,
+    bounds: &Bounds<P::Request>,
+) -> Spared {
+    let limits = Limits { depth: deepest_kill + 1, ..Limits::default() };
+    let Report { verdict, progress } = check(world, bounds, &limits, |_| {});
+    let exhausted = matches!(verdict, Verdict::Holds);
+    let violated = match verdict {
+        Verdict::Violated { invariant, .. } => Some(invariant),
+        Verdict::Holds | Verdict::NotExhaustive => None,
+    };
+    Spared { scenario, deepest_kill, progress, violated, exhausted }
 }
 
 fn wrap(text: &str) -> String {

@@ -11,15 +11,20 @@
 //! cargo paxos run crates/paxos-mutants/scripts/M2.script
 //! ```
 //!
-//! The roles of the workspace know nothing of this: they have no switches. The mutants are built from a second,
-//! compact writing of Basic Paxos ([`Wrong`]) whose rules stand in one file, `wrong/rules.rs`. With no rule changed
-//! it must be Paxos, and a test walks it and the reference side by side through every run within its bounds: each
+//! The roles of the workspace know nothing of this: they have no switches. The mutants of Basic Paxos are built from a
+//! second, compact writing of it ([`Wrong`]) whose rules stand in one file, `wrong/rules.rs`. Those of Multi-Paxos are
+//! the replica itself in a wrapper ([`WrongLog`]) that changes what crosses its boundary; `wrong_log/rules.rs` says
+//! where. With no rule changed either must be the reference, and a test walks it and the reference side by side: each
 //! step of the one asks exactly what the same step of the other asks. So what kills a mutant is its one rule.
 
 mod kill;
 mod mutant;
+mod scenario;
 mod wrong;
+mod wrong_log;
 
-pub use kill::{Kill, Path, Spared, kill, spare};
-pub use mutant::{Mutant, Scenario};
+pub use kill::{Kill, Shown, Spared, kill, replay, spare};
+pub use mutant::Mutant;
+pub use scenario::{Crash, Requests, Scenario};
 pub use wrong::Wrong;
+pub use wrong_log::WrongLog;

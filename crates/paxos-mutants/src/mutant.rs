@@ -1,16 +1,16 @@
 //! The mutants: what each leaves out, who has made the mistake, and where to look for its counterexample.
 
+mod basic;
+mod log;
+
 use std::{fmt, str::FromStr};
 
-use paxos_messages::single::Request;
-use paxos_process::{NodeId, NodeSet};
-use paxos_quorums::Quorums;
-use paxos_sim::{Bounds, Disk, Header, Invariant, Loopback, Setting, World};
+use paxos_sim::{Header, Invariant, Setting};
 
-use crate::Wrong;
+use crate::{Requests, Scenario};
 
-/// A replica with one wrong rule. M1 to M10 are mistakes about Paxos that people make; B1 and B2 are mistakes about
-/// the disk that drivers make.
+/// A replica with one wrong rule. M1 to M10 are mistakes about Paxos that people make, M13 to M21 about a log; B1 and B2
+/// are mistakes about the disk that drivers make, and L1 to L6 are mistakes in the machinery of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is documented by its rule and its story, which the book and the command print")]
 pub enum Mutant {
@@ -31,6 +31,19 @@ pub enum Mutant {
     M10b,
     B1,
     B2,
+    M13,
+    M14,
+    M15,
+    M16,
+    M17,
+    M19,
+    M21,
+    L1,
+    L2,
+    L3,
+    L4,
+    L5,
+    L6,
 }
 
 /// What is known about a mutant.
@@ -44,27 +57,6 @@ struct Entry {
     script: &'static str,
 }
 
-/// Where to look: the smallest world in which the mutant's run is at home.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Scenario {
-    /// The size of the cluster; its quorums are majorities.
-    pub nodes: u8,
-    /// Who proposes what.
-    pub requests: &'static [(u8, char)],
-    /// How many retries node 1 may make.
-    pub fires: u8,
-    /// How many messages may arrive twice.
-    pub duplicates: u8,
-    /// Whether one crash of any node, and so the moment of every sync, is explored.
-    pub crash: bool,
-}
-
-const TWO: Scenario = Scenario { nodes: 3, requests: &[(1, 'a'), (2, 'b')], fires: 0, duplicates: 0, crash: false };
-const RETRY: Scenario = Scenario { fires: 1, ..TWO };
-const TWICE: Scenario = Scenario { duplicates: 1, ..TWO };
-const CRASH: Scenario = Scenario { crash: true, ..TWO };
-const FOUR: Scenario = Scenario { nodes: 4, ..TWO };
-
 macro_rules! entry {
     ($mutant:ident, $scenario:expr, $breaks:ident, $rule:literal, $story:literal) => {
         Entry {
@@ -74,156 +66,17 @@ macro_rules! entry {
             story: $story,
             scenario: $scenario,
             breaks: Invariant::$breaks,
-            script: include_str!(concat!("../scripts/", stringify!($mutant), ".script")),
+            script: include_str!(concat!("../../scripts/", stringify!($mutant), ".script")),
         }
     };
 }
 
-static ENTRIES: [Entry; 17] = [
-    entry!(
-        M1,
-        CRASH,
-        Agreement,
-        "an acceptor answers before its disk has the answer",
-        "The acceptor promises, the promise is on its way, and the machine stops before the write is stable. It comes \
-         back without the promise and votes in a lower ballot, while a proposer counts on it that it will not."
-    ),
-    entry!(
-        M2,
-        RETRY,
-        Agreement,
-        "accepting does not raise the promise",
-        "An acceptor that never saw the Prepare of ballot 2 votes in ballot 2, and then votes in ballot 1 as well, \
-         which overwrites the vote of ballot 2. The next election does not find the chosen value. The paper's text \
-         allows this reading; Lamport's specification, with its one number maxBal, does not."
-    ),
-    entry!(
-        M2b,
-        RETRY,
-        Agreement,
-        "an Accept is compared with the last Prepare only (`>=` without raising)",
-        "The guard of an Accept has three forms. `==` the promised ballot is safe but refuses votes it could give. \
-         `>=`, and raise the promise, is right. `>=` without raising is this mutant: a late Accept of a lower ballot \
-         overwrites the vote of a higher one."
-    ),
-    entry!(
-        M3,
-        RETRY,
-        Agreement,
-        "the proposer adopts the most frequent value",
-        "Promises are not a poll. One acceptor reports a vote of ballot 1, another the chosen value of ballot 2; one \
-         against one, and the wrong one wins. Only the ballot says which value may have been chosen."
-    ),
-    entry!(
-        M3b,
-        TWO,
-        Agreement,
-        "the proposer keeps its own value because its ballot is higher",
-        "A higher ballot gives the right to propose, not the right to choose what. The proposer asked a quorum exactly \
-         to hear of values that may have been chosen, and then does not listen."
-    ),
-    entry!(
-        M3c,
-        RETRY,
-        Agreement,
-        "the proposer adopts the value of the last promise that arrived",
-        "All promises of an election are for the same ballot, so `the value from the highest promise` means nothing; \
-         programs that do it take whichever came last. The highest *accepted* ballot is what counts."
-    ),
-    entry!(
-        M4,
-        RETRY,
-        Agreement,
-        "the ballot of a vote is not stored; the promised ballot is reported in its place",
-        "With one ballot variable for promise and vote, an old vote looks as young as the newest promise. The proposer \
-         cannot tell it from the chosen value. The same mistake was made in EPaxos, and published."
-    ),
-    entry!(
-        M5,
-        RETRY,
-        Agreement,
-        "promises of an older ballot count",
-        "The answer to the first Prepare arrives after the second was sent and is counted for it. But it speaks of a \
-         time before: since then that acceptor has voted for another value, which this proposer now does not hear of."
-    ),
-    entry!(
-        M6,
-        TWO,
-        OneValuePerBallot,
-        "ballots grow, but two proposers may use the same one",
-        "A counter of one's own is not a proposal number. Two proposers are elected in one ballot and propose two \
-         values in it; from then on the ballot of a vote no longer tells its value."
-    ),
-    entry!(
-        M6b,
-        Scenario { requests: &[(1, 'a'), (1, 'b')], ..CRASH },
-        OneValuePerBallot,
-        "a ballot is not written down, and is used again after a restart",
-        "The proposer crashes after its Accept has left, starts again, counts from one, and is elected in the same \
-         ballot with another value. Acceptors answer the repeated Prepare as they must; it is the proposer that lies."
-    ),
-    entry!(
-        M7,
-        TWO,
-        OnlyChosenIsLearned,
-        "one accepted vote is taken for a decision",
-        "Accepted is one acceptor's vote; chosen is a quorum's. A value that one acceptor has accepted can still lose, \
-         and the client that was told otherwise has been lied to."
-    ),
-    entry!(
-        M8,
-        RETRY,
-        OnlyChosenIsLearned,
-        "the learner adds up votes of different ballots",
-        "One vote in ballot 1 and one in ballot 2 are not two votes. A value is chosen when a quorum votes for it in \
-         one ballot; votes gathered over several ballots may be for several values."
-    ),
-    entry!(
-        M9,
-        TWICE,
-        OnlyChosenIsLearned,
-        "messages are counted where acceptors are meant",
-        "The network says things twice. An acceptor that is heard twice is still one acceptor, and a quorum of one \
-         node and its echo meets no other quorum."
-    ),
-    entry!(
-        M10,
-        TWO,
-        Agreement,
-        "half of the nodes, n/2, are taken for a quorum",
-        "Of three nodes n/2 is one. Two quorums of one node each need not meet, and each chooses its own value."
-    ),
-    entry!(
-        M10b,
-        FOUR,
-        OnlyChosenIsLearned,
-        "half of the nodes, rounded up, are taken for a quorum",
-        "Rounded up, half of three is two, which is right, and every test with an odd number of nodes passes. Half of \
-         four is two as well, and two pairs of four nodes need not meet."
-    ),
-    entry!(
-        B1,
-        CRASH,
-        Agreement,
-        "votes ignore the barrier: nothing waits for the disk",
-        "The driver sends everything at once and writes in its own time. Whatever a crash then takes back has been \
-         promised to somebody: promises, votes, and ballots that will be used again."
-    ),
-    entry!(
-        B2,
-        Scenario { duplicates: 1, ..CRASH },
-        Agreement,
-        "a vote waits for the record of its own step only",
-        "This looks sound: each vote does wait for its own record. But a Prepare that arrives twice is answered twice, \
-         and the second answer writes no record, so it leaves at once, while the record of the first is still in the \
-         air. A crash takes the record back; the promise is out. The barrier must be cumulative."
-    ),
-];
+use entry;
 
 impl Mutant {
     /// All of them, in the order of the book.
     pub fn all() -> impl Iterator<Item = Self> {
-        ENTRIES.iter().map(|entry| entry.mutant)
+        entries().map(|entry| entry.mutant)
     }
 
     /// Its name: `M2b`.
@@ -262,48 +115,30 @@ impl Mutant {
         self.entry().scenario
     }
 
+    /// The protocol that it is a mutant of, as the head of a script names it.
+    #[must_use]
+    pub fn protocol(self) -> &'static str {
+        match self.scenario().requests {
+            Requests::Basic(_) => "basic",
+            Requests::Multi(_) => "multi",
+        }
+    }
+
     /// The head of its script.
     #[must_use]
     pub fn header(self) -> Header {
         let Setting { quorums, disk, loopback } = self.scenario().setting();
-        let (protocol, mutant) = ("basic".to_owned(), Some(self.name().to_owned()));
+        let (protocol, mutant) = (self.protocol().to_owned(), Some(self.name().to_owned()));
         Header { protocol, quorums, disk, loopback, mutant, expect: Some(self.breaks()) }
     }
 
     fn entry(self) -> &'static Entry {
-        ENTRIES.iter().find(|entry| entry.mutant == self).expect("every mutant has an entry")
+        entries().find(|entry| entry.mutant == self).expect("every mutant has an entry")
     }
 }
 
-impl Scenario {
-    /// The world it is played in. Messages to oneself arrive at once: a bug found so is a bug.
-    #[must_use]
-    pub fn setting(&self) -> Setting {
-        let quorums = Quorums::majority(NodeSet::first(self.nodes)).expect("a scenario has nodes");
-        let disk = if self.crash { Disk::Manual } else { Disk::AtOnce };
-        Setting { quorums, disk, loopback: Loopback::AtOnce }
-    }
-
-    /// What may happen in it.
-    #[must_use]
-    pub fn bounds(&self) -> Bounds<Request<char>> {
-        let requests = self.requests.iter().map(|(node, value)| (NodeId(*node), Request::Propose(*value))).collect();
-        Bounds {
-            fires: self.fires.into(),
-            may_fire: NodeSet::only(NodeId(1)),
-            duplicates: self.duplicates.into(),
-            crashes: u16::from(self.crash),
-            may_crash: NodeSet::first(self.nodes),
-            ..Bounds::requests(requests)
-        }
-    }
-
-    /// A fresh world of it, in which `wrong` is wrong.
-    #[must_use]
-    pub fn world(&self, wrong: Option<Mutant>) -> World<Wrong<char>> {
-        let setting = self.setting();
-        World::new(setting, |id| Wrong::new(wrong, id, setting.quorums))
-    }
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    basic::ENTRIES.iter().chain(&log::ENTRIES)
 }
 
 impl fmt::Display for Mutant {

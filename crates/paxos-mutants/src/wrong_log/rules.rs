@@ -1,0 +1,171 @@
+//! Everything about the log that may be wrong. In each place the last line, or the last arm, is the right rule: let it
+//! pass as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use paxos_messages::{
+    Ballot, Slot,
+    multi::{Effects, Entry, Event, Message, Output, Record, Request, Until},
+};
+use paxos_process::{NodeId, NodeSet, Value};
+
+use super::WrongLog;
+use crate::Mutant;
+
+/// What a wrong rule goes by, and the right one does not look at.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Notes<V> {
+    /// The votes heard for each slot and ballot.
+    votes: BTreeMap<(Slot, Ballot), NodeSet>,
+    /// The slots told too early.
+    told: BTreeSet<Slot>,
+    /// What this node has proposed in each slot.
+    proposed: BTreeMap<Slot, Entry<V>>,
+}
+
+impl<V> Notes<V> {
+    pub(super) const fn new() -> Self {
+        Self { votes: BTreeMap::new(), told: BTreeSet::new(), proposed: BTreeMap::new() }
+    }
+}
+
+impl<V: Value> WrongLog<V> {
+    // ANCHOR: hears
+    /// What the replica hears when `event` happens.
+    pub(super) fn hears(&mut self, event: Event<V>, out: &mut Effects<V>) -> Vec<Event<V>> {
+        match (self.wrong, event) {
+            (Some(wrong), Event::Receive { from, message }) => self.receives(wrong, from, message, out),
+            (Some(Mutant::M15), Event::Request(Request::Read(read))) if self.replica.leads().is_some() => {
+                out.emit(Output::Readable(read)); // elected just now, by a quorum
+                Vec::new()
+            }
+            (Some(Mutant::M16), Event::Request(Request::Read(read))) if self.replica.serves() => {
+                out.emit(Output::Readable(read)); // the leader knows best
+                Vec::new()
+            }
+            (_, event) => vec![event],
+        }
+    }
+
+    fn receives(&mut self, wrong: Mutant, from: NodeId, message: Message<V>, out: &mut Effects<V>) -> Vec<Event<V>> {
+        let mut first = Vec::new();
+        let message = match (wrong, message) {
+            (Mutant::M14, Message::Accepted { ballot, slot }) => {
+                self.tell_early(from, ballot, slot, out);
+                Message::Accepted { ballot, slot }
+            }
+            (Mutant::L2, Message::Promise { ballot, from, until, chosen, accepted }) => {
+                let ballot = self.replica.proposer().opened().unwrap_or(ballot).max(ballot);
+                Message::Promise { ballot, from, until, chosen, accepted }
+            }
+            (Mutant::L3, Message::Promise { ballot, from, chosen, accepted, .. }) => {
+                Message::Promise { ballot, from, until: Until::End, chosen, accepted }
+            }
+            (Mutant::L4, Message::Promise { ballot, from, until, chosen, .. }) => {
+                Message::Promise { ballot, from, until, chosen, accepted: None }
+            }
+            (Mutant::L5, Message::Fetch { from: slot, partial }) => {
+                let votes = self.replica.acceptor().memory().votes;
+                for (slot, vote) in votes {
+                    out.send(NodeSet::only(from), Message::Learn { slot, value: vote.value });
+                }
+                Message::Fetch { from: slot, partial }
+            }
+            (Mutant::L6, message) => {
+                first = self.marked(from, &message);
+                message
+            }
+            (_, message) => message,
+        };
+        first.push(Event::Receive { from, message });
+        first
+    }
+    // ANCHOR_END: hears
+
+    /// M14: a slot is told as soon as a quorum has voted in it, whatever is missing before it.
+    fn tell_early(&mut self, from: NodeId, ballot: Ballot, slot: Slot, out: &mut Effects<V>) {
+        let voters = self.notes.votes.entry((slot, ballot)).or_insert(NodeSet::EMPTY);
+        voters.insert(from);
+        if let Some(vote) = self.replica.acceptor().accepted(slot)
+            && vote.ballot == ballot
+            && self.quorums.is_phase2(*voters)
+            && self.notes.told.insert(slot)
+        {
+            out.emit(Output::Chosen { slot, value: vote.value.clone() });
+        }
+    }
+
+    /// L6: what this node has voted for below a mark is chosen, whatever the ballot of its vote.
+    fn marked(&self, from: NodeId, message: &Message<V>) -> Vec<Event<V>> {
+        let (Message::Heartbeat { chosen, .. } | Message::Accept { chosen, .. }) = message else { return Vec::new() };
+        let learn = |slot: Slot| {
+            let value = self.replica.acceptor().accepted(slot)?.value.clone();
+            Some(Event::Receive { from, message: Message::Learn { slot, value } })
+        };
+        (self.replica.learner().learned().0..chosen.0).map(Slot).map_while(learn).collect()
+    }
+
+    // ANCHOR: believes
+    /// What the replica takes for said, though nobody said it.
+    pub(super) fn believes(&self, out: &mut Effects<V>) -> Vec<Event<V>> {
+        if self.wrong != Some(Mutant::M13) {
+            return Vec::new();
+        }
+        // M13: whom the failure detector names leads; nobody need be asked.
+        let mut promises = Vec::new();
+        out.sends_after_sync.retain(|sent| {
+            let Message::Prepare { ballot, from: first } = sent.message else { return true };
+            promises.extend(sent.to.iter().map(|from| {
+                let (from_slot, until, chosen, accepted) = (first, Until::End, first, None);
+                let message = Message::Promise { ballot, from: from_slot, until, chosen, accepted };
+                Event::Receive { from, message }
+            }));
+            false
+        });
+        promises
+    }
+    // ANCHOR_END: believes
+
+    // ANCHOR: says
+    /// What of `out` leaves the node, and how.
+    pub(super) fn says(&mut self, out: &mut Effects<V>) {
+        match self.wrong {
+            Some(Mutant::M17) => {
+                for sent in &out.sends {
+                    if let Message::Accept { slot, value, .. } = &sent.message {
+                        self.notes.proposed.insert(*slot, value.clone());
+                    }
+                }
+                for output in &mut out.outputs {
+                    if let Output::Chosen { slot, value } = output
+                        && let Some(mine) = self.notes.proposed.get(slot)
+                    {
+                        *value = mine.clone();
+                    }
+                }
+            }
+            Some(Mutant::M21) => {
+                for sent in &mut out.sends_after_sync {
+                    if let Message::Promise { chosen, .. } = &mut sent.message {
+                        *chosen = Slot(0); // the votes below are gone, and nobody says so
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    // ANCHOR_END: says
+
+    // ANCHOR: finds
+    /// What of a record is still on the disk after a crash.
+    pub(super) fn finds(&self, record: Record<V>) -> Option<Record<V>> {
+        match (self.wrong, record) {
+            (Some(Mutant::L1), Record::Accepted(Slot(0), vote)) => {
+                let news = self.replica.acceptor().promised() < Some(vote.ballot);
+                news.then_some(Record::Promised(vote.ballot))
+            }
+            (_, record) => Some(record),
+        }
+    }
+    // ANCHOR_END: finds
+}
