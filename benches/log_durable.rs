@@ -8,12 +8,15 @@
 //! cargo bench -p benches --bench log_durable -- --only raft --cell 256,64 --rounds 50   # for a profiler
 //! ```
 //!
-//! Commands become entries in two ways: one each, which leaves batching to the library, and one for all that wait, which
-//! the application makes. For each of them every library first shows in some trials how many groups of commands should be
-//! under way, and is measured so. Then the libraries take turns, many times: a disk is not the same from one second to
-//! the next. A figure is the median of all rounds, and a ratio is the median of the ratios within a round. A row whose
-//! nodes did not all apply all commands in the same order is void, and so is the run. Counts are of all three nodes
-//! together.
+//! On a busy machine run it above everything else, such as with `chrt -f 5` on Linux. Otherwise a thread that was woken
+//! waits for others' time slices, and the ideal, where nobody else is ready, waits longest.
+//!
+//! Commands become entries in two ways: one each, which leaves batching to the library, and one for all that wait,
+//! which the application makes. For each of them every library first shows in some trials how many groups of commands
+//! should be under way, and is measured so. Then the libraries take turns, many times: a disk is not the same from one
+//! second to the next. A figure is the median of all rounds, and a ratio is the median of the ratios within a round. A
+//! row whose nodes did not all apply all commands in the same order is void, and so is the run. Counts are of all three
+//! nodes together.
 
 use std::{
     env, fs,

@@ -1,12 +1,12 @@
-//! Replicated logs side by side, durable, in one process: three nodes, each a thread with a log on the disk, and TCP over
-//! loopback between them.
+//! Replicated logs side by side, durable, in one process: three nodes, each a thread with a log on the disk, and TCP
+//! over loopback between them.
 //!
 //! A [`Node`] is one library on one node. All libraries get the same threads, the same sockets (`wire.rs`), the same
 //! `paxos-wal` (`disk.rs`) and the same clients (`clients.rs`), and one loop drives them all (`drive.rs`), so that what
 //! differs is the library and the bytes it asks to write and send:
 //!
-//! - `in_flight` clients wait at the leader, each with one command at a time: when a command is decided *and applied* at
-//!   the leader, its client has the next one. They live in the leader's thread, so that no row pays for theirs.
+//! - `in_flight` clients wait at the leader, each with one command at a time: when a command is decided *and applied*
+//!   at the leader, its client has the next one. They live in the leader's thread, so that no row pays for theirs.
 //! - A node takes all that has come, steps, lets leave what may leave at once, appends records, syncs once if something
 //!   waits for it, and lets the rest leave. What that means for a library is told by the file of each.
 //! - Messages are encoded with `paxos-codec`, those of `raft` with its own protobuf. What a batch says to a node is one

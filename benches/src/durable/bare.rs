@@ -1,11 +1,11 @@
-//! No library, and no agreement: the leader makes entries and gives each follower a copy, all write them and sync, and the
-//! leader applies what it and the first follower have written.
+//! No library, and no agreement: the leader makes entries and gives each follower a copy, all write them and sync, and
+//! the leader applies what it and the first follower have written.
 //!
 //! This is what is left when a replicated log costs nothing: three logs that sync on one disk, and the threads, sockets
 //! and clients of this bench. Every row pays for it.
 
-use bytes::Bytes;
 use paxos_codec::{decode, encode};
+use paxos_messages::Bytes;
 
 use super::{Application, Disk, Load, Net, Node};
 
@@ -15,7 +15,7 @@ pub(super) struct Bare {
     nodes: usize,
     disk: Disk,
     /// Written, or to be written with the next batch.
-    entries: Vec<Vec<u8>>,
+    entries: Vec<Bytes>,
     /// How many of them are stable here.
     stable: usize,
     /// At the leader: the most that a follower has said are stable there.
@@ -36,16 +36,16 @@ impl Node for Bare {
         self.id == 0
     }
 
-    fn offer(&mut self, mut entries: Vec<Vec<u8>>) {
-        self.entries.append(&mut entries);
+    fn offer(&mut self, entries: Vec<Vec<u8>>) {
+        self.entries.extend(entries.into_iter().map(Bytes::from));
     }
 
-    fn receive(&mut self, _from: usize, message: Bytes) {
+    fn receive(&mut self, _from: usize, message: bytes::Bytes) {
         if self.leads() {
             let stable: u64 = decode(&message).expect("a number");
             self.answered = self.answered.max(stable as usize);
         } else {
-            let mut entries: Vec<Vec<u8>> = decode(&message).expect("entries");
+            let mut entries: Vec<Bytes> = decode(&message).expect("entries");
             self.entries.append(&mut entries);
         }
     }
@@ -72,7 +72,7 @@ impl Node for Bare {
         }
         let both = self.stable.min(self.answered);
         for entry in &self.entries[self.applied..both] {
-            application.apply_joined(entry);
+            application.apply_joined(entry.as_slice());
         }
         self.applied = both;
     }

@@ -1,5 +1,5 @@
-//! `omnipaxos` 0.2, its storage on our log: what it appends to and sets in its storage becomes a record, and is kept in the
-//! `MemoryStorage` of `omnipaxos_storage` too, because it reads from it.
+//! `omnipaxos` 0.2, its storage on our log: what it appends to and sets in its storage becomes a record, and is kept in
+//! the `MemoryStorage` of `omnipaxos_storage` too, because it reads from it.
 //!
 //! Its interface does not say which message waits for which write, so that is decided here, by what a message promises:
 //!

@@ -1,11 +1,11 @@
 //! `paxos-multi`, the log of this workspace.
 //!
-//! It is driven as `paxos-node` drives it: asks leave at once, records are appended, one sync serves all votes that wait,
-//! then they leave. What it says to itself is taken with the next batch, so a leader's own vote waits for its own disk
-//! while its followers write. Records that no vote waits for are synced with those that one does.
+//! It is driven as `paxos-node` drives it: asks leave at once, records are appended, one sync serves all votes that
+//! wait, then they leave. What it says to itself is taken with the next batch, so a leader's own vote waits for its own
+//! disk while its followers write. Records that no vote waits for are synced with those that one does.
 //!
-//! The window is as large as the number of clients, so that no command has to wait. A message to several nodes is encoded
-//! once. Timers are ignored until the last command: then a heartbeat says how far the log is chosen.
+//! The window is as large as the number of clients, so that no command has to wait. A message to several nodes is
+//! encoded once. Timers are ignored until the last command: then a heartbeat says how far the log is chosen.
 
 use paxos_codec::{decode, encode};
 use paxos_messages::{

@@ -1,5 +1,5 @@
-//! `raft` 0.7, the library of TiKV, its entries and hard states on our log, and in its `MemStorage` too, because it reads
-//! from that.
+//! `raft` 0.7, the library of TiKV, its entries and hard states on our log, and in its `MemStorage` too, because it
+//! reads from that.
 //!
 //! A `Ready` is carried out as its documentation says: `messages` (a leader's) leave at once, entries and hard state are
 //! appended, a sync comes if `must_sync` says so, and then `persisted_messages` (a follower's) leave.
