@@ -40,8 +40,11 @@ struct Cluster {
 
 impl Cluster {
     fn new(quorums: Quorums) -> Self {
+        Self::with(quorums, Options { window: WINDOW, ..Options::default() })
+    }
+
+    fn with(quorums: Quorums, options: Options) -> Self {
         let setting = Setting { quorums, disk: Disk::AtOnce, loopback: Loopback::AtOnce };
-        let options = Options { window: WINDOW, ..Options::default() };
         let world = World::new(setting, |id| Replica::new(id, quorums, options));
         Self { world, quorums, round: 0, heard: BTreeMap::new(), told: Vec::new() }
     }
@@ -346,6 +349,30 @@ fn every_quorum_is_enough_and_nothing_less_is() {
     }
 }
 
+/// What a new leader must propose again does not fit into one answer, nor into its window: it asks on, and all is chosen.
+#[test]
+fn a_new_leader_recovers_more_than_a_page() {
+    let (old, new, many) = (NodeId(1), NodeId(2), 3 * paxos_acceptor::multi::PAGE as u64 + 1);
+    let mut cluster = Cluster::with(majority(3), Options { window: many, ..Options::default() });
+    cluster.request(old, Request::Campaign);
+    cluster.settle();
+    cluster.link(|from, to| (from, to) == (old, new));
+    for command in 0..many {
+        cluster.request(old, Request::Propose(command));
+    }
+    cluster.settle();
+    cluster.apply(Choice::Crash(old));
+    cluster.link(|_, _| true);
+    cluster.request(new, Request::Campaign);
+    cluster.settle();
+    assert!(cluster.node(new).serves());
+    for command in 0..many {
+        assert_eq!(cluster.node(new).learner().chosen(Slot(command)), Some(&Entry::Command(command)));
+    }
+    assert!(cluster.gets_on(many));
+    cluster.is_safe();
+}
+
 /// Beyond the window, commands are refused; as soon as something is chosen, they are taken again.
 #[test]
 fn a_full_window_refuses_and_opens_again() {
@@ -417,6 +444,11 @@ fn reads_are_confirmed_by_a_quorum() {
         assert_eq!(cluster.told, [(leader, Output::Readable(1))], "{answers} others are enough");
         cluster.settle();
         assert_eq!(cluster.told.len(), 1, "a read is answered once");
+        (2..5).for_each(|read| cluster.request(leader, Request::Read(read)));
+        let others = quorums.members().len() - 1;
+        assert_eq!(cluster.world.network().len(), others, "one question, and the others wait for the next");
+        cluster.settle();
+        assert_eq!(cluster.told.len(), 4);
     }
 }
 

@@ -1,7 +1,10 @@
 //! The detector, the reads, the memory of a lost disk, and the standing, each by itself.
 
 use paxos_acceptor::multi::Acceptor;
-use paxos_messages::{Ballot, multi::Event};
+use paxos_messages::{
+    Ballot, Vote,
+    multi::{Event, Until},
+};
 use paxos_process::{Process, TimerOp};
 
 use super::*;
@@ -127,6 +130,86 @@ fn a_read_waits_for_a_question_of_its_own() {
     }
 }
 
+/// A new leader has been told of a vote. Until that is chosen, and known here, it neither serves nor reads; and of what
+/// is chosen already it asks those who know.
+#[test]
+fn a_new_leader_waits_for_what_was_before() {
+    let mut replica = Replica::<u64>::new(ME, majority(3), Options::default());
+    let mut step = |event| {
+        let mut out = Effects::new();
+        replica.step(event, &mut out);
+        (out, replica.leads(), replica.serves())
+    };
+    step(Event::Request(Request::Campaign));
+    let (led, before, chosen) = (ballot(1, 1), Vote { ballot: ballot(1, 0), value: Entry::Command(5) }, Slot(1));
+    let page = |from, until, accepted| Message::Promise { ballot: led, from, until, chosen, accepted };
+    let heard = |from, message| Event::Receive { from, message };
+    step(heard(ME, page(Slot(0), Until::End, None)));
+    step(heard(OTHER, page(Slot(0), Until::Next(Slot(1)), None)));
+    let (out, leads, serves) = step(heard(OTHER, page(Slot(1), Until::End, Some(before))));
+    assert_eq!((leads, serves), (Some(led), false), "it leads, and does not serve");
+    let fetch = Message::Fetch { from: Slot(0), partial: None };
+    assert!(out.sends.iter().any(|sent| sent.to == NodeSet::only(OTHER) && sent.message == fetch), "what is in s0?");
+    let refusals = |step: &mut dyn FnMut(Event<u64>) -> (Effects, Option<Ballot>, bool)| {
+        let asked = [Request::Read(1), Request::Propose(6)];
+        asked.map(|request| step(Event::Request(request)).0.outputs)
+    };
+    let unreadable = Output::Unreadable { read: 1, why: Refusal::NotLeader(None) };
+    let busy = Output::Refused { value: 6, why: Refusal::Busy };
+    assert_eq!(refusals(&mut step), [[unreadable.clone()], [busy.clone()]]);
+    step(heard(ME, Message::Accept { ballot: led, slot: Slot(1), value: Entry::Command(5), chosen: Slot(0) }));
+    for from in [ME, OTHER] {
+        step(heard(from, Message::Accepted { ballot: led, slot: Slot(1) }));
+    }
+    assert_eq!(refusals(&mut step), [[unreadable], [busy]], "s1 is chosen, and s0 is not known here");
+    let (out, _, serves) = step(heard(OTHER, Message::Learn { slot: Slot(0), value: Entry::Command(4) }));
+    assert!(serves && out.outputs.contains(&Output::Leads { ballot: led }));
+    assert_eq!(refusals(&mut step), [[], []], "now it does both");
+}
+
+/// The heartbeat of a lower ballot is refused, and that of a higher one ends the leadership.
+#[test]
+fn a_leader_gives_way_to_a_higher_ballot() {
+    for (other, gives_way) in [(ballot(1, 2), true), (ballot(2, 2), true), (ballot(1, 0), false)] {
+        let cluster = Cluster::led_by(majority(3), ME);
+        let led = cluster.node(ME).leads().expect("it leads");
+        assert_eq!(led < other, gives_way);
+        let (mut node, mut out) = (cluster.node(ME).clone(), Effects::new());
+        let message = Message::Heartbeat { ballot: other, round: 0, chosen: Slot(0), everywhere: Slot(0) };
+        node.step(Event::Receive { from: OTHER, message }, &mut out);
+        assert_eq!((node.leads(), node.serves()), if gives_way { (None, false) } else { (Some(led), true) });
+        let follows = [Output::Follows { leader: None }, Output::Follows { leader: Some(OTHER) }];
+        assert_eq!(out.outputs, if gives_way { &follows[..] } else { &[] });
+    }
+}
+
+/// Nothing that a node without memory says could be counted: no promise, no vote, no answer to any question.
+#[test]
+fn a_node_without_memory_gives_no_answer_that_counts() {
+    let (led, slot) = (ballot(1, 2), Slot(0));
+    let questions = [
+        Message::Probe { round: 1 },
+        Message::Prepare { ballot: led, from: slot },
+        Message::Accept { ballot: led, slot, value: Entry::Command(5), chosen: slot },
+        Message::Heartbeat { ballot: led, round: 0, chosen: slot, everywhere: slot },
+        Message::Recall { life: 1 },
+        Message::Campaign,
+    ];
+    for memory in [true, false] {
+        for question in &questions {
+            let mut node = Replica::without_memory(ME, majority(3), Options::default(), 7);
+            if memory {
+                node = Replica::new(ME, majority(3), Options::default());
+            }
+            let mut out = Effects::new();
+            node.step(Event::Receive { from: OTHER, message: question.clone() }, &mut out);
+            let said = out.sends.iter().chain(&out.sends_after_sync).map(|sent| &sent.message);
+            let counted = said.filter(|said| !matches!(said, Message::Recall { .. })).count();
+            assert_eq!(counted > 0, memory, "{question:?}: {out:?}");
+        }
+    }
+}
+
 /// A leader that may not speak for its acceptor does not count itself.
 #[test]
 fn a_mute_acceptor_confirms_nothing() {
@@ -136,7 +219,7 @@ fn a_mute_acceptor_confirms_nothing() {
         replica.step(Event::Request(Request::Campaign), &mut out);
         let led = replica.proposer().opened().expect("it has opened a ballot");
         for from in [OTHER, THIRD] {
-            let (slot, until) = (Slot(0), paxos_messages::multi::Until::End);
+            let (slot, until) = (Slot(0), Until::End);
             let message = Message::Promise { ballot: led, from: slot, until, chosen: slot, accepted: None };
             replica.step(Event::Receive { from, message }, &mut out);
         }
