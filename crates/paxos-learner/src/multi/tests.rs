@@ -360,6 +360,19 @@ fn a_superseded_transfer_begins_anew() {
     assert_eq!(behind.learned(), Slot(9));
 }
 
+/// What was heard of slots that the snapshot stands for is forgotten; what was heard of those after it counts.
+#[test]
+fn a_snapshot_takes_the_place_of_what_was_heard() {
+    let mut learner = learner();
+    for slot in [1, 3, 4] {
+        receive(&mut learner, LEADER, Message::Learn { slot: Slot(slot), value: command(slot) });
+    }
+    let out = receive(&mut learner, LEADER, Message::Snapshot(part(Slot(4), 0, 0, b"")));
+    let installed = Output::Installed { upto: Slot(4), state: Bytes::default() };
+    assert_eq!(out.outputs, [installed, Output::Chosen { slot: Slot(4), value: command(4) }]);
+    assert_eq!((learner.first(), learner.learned()), (Slot(4), Slot(5)));
+}
+
 /// A part counts when it goes on where the one before ended, within the whole; a first part that comes twice does not
 /// begin anew.
 #[test]
