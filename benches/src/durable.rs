@@ -1,7 +1,7 @@
 //! Replicated logs side by side, durable, in one process: three nodes, each a thread with a log on the disk, and TCP
 //! over loopback between them.
 //!
-//! A [`Node`] is one library on one node. All libraries get the same threads, the same sockets (`wire.rs`), the same
+//! A `Node` is one library on one node. All libraries get the same threads, the same sockets (`wire.rs`), the same
 //! `paxos-wal` (`disk.rs`) and the same clients (`clients.rs`), and one loop drives them all (`drive.rs`), so that what
 //! differs is the library and the bytes it asks to write and send:
 //!
