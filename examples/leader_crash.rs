@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for (from, to, text) in [(3, 2, "Probe"), (2, 3, "Willing"), (3, 2, "Prepare")] {
         stage.deliver(from, to, text);
     }
-    stage.deliver(2, 3, "Promise b1.3 s0"); // n2's answer comes in pages
+    // n2's answer comes in pages.
     while stage.world.process(NodeId(3)).leads().is_none() {
         stage.deliver(2, 3, "Promise");
     }
