@@ -221,15 +221,15 @@ pub fn multi() -> Vec<Claim> {
             35_760,
             true,
         ),
-        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 59_753, true),
+        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 89_941, true),
         claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 17_536, true),
-        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 360_766, true),
-        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 164_784, true),
+        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 492_948, true),
+        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 125_220, true),
         claim(
             "log of 3: 2 lead, 1 command each, no heartbeats *",
             short(majority(3)),
             quiet(rivals),
-            172_531,
+            313_102,
             true,
         ),
         claim(
@@ -241,7 +241,7 @@ pub fn multi() -> Vec<Claim> {
         ),
         Claim {
             depth: Some(12),
-            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 288_112, true)
+            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 322_783, true)
         },
     ]
     // ANCHOR_END: log_claims
