@@ -159,6 +159,7 @@ impl<V: Value> Learner<V> {
         if self.log.take(&part) {
             out.persist(Record::Snapshot(part));
             if self.log.install() {
+                self.page_ends();
                 self.hearing.forget_below(self.learned());
                 self.log.tell(out);
             }

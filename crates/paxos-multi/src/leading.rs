@@ -28,14 +28,29 @@ impl<V: Value> Replica<V> {
     pub(crate) fn campaign(&mut self, out: &mut Effects<V>) {
         if self.recall.is_none() && self.proposer.leads().is_none() {
             self.proposer.heard_of(self.acceptor.promised());
-            self.proposer.open(NodeSet::EMPTY, out);
+            self.open(NodeSet::EMPTY, out);
         }
+    }
+
+    fn open(&mut self, needed: NodeSet, out: &mut Effects<V>) {
+        self.standing = Standing::new();
+        self.proposer.open(needed, out);
     }
 
     // ANCHOR: elected
     /// A promise; perhaps the one that makes this node the leader.
-    pub(crate) fn promised(&mut self, event: Event<V>, out: &mut Effects<V>) {
+    pub(crate) fn promised(
+        &mut self,
+        from: NodeId,
+        ballot: Ballot,
+        chosen: Slot,
+        event: Event<V>,
+        out: &mut Effects<V>,
+    ) {
         let led = self.proposer.leads();
+        if self.proposer.opened() == Some(ballot) {
+            self.standing.learned(from, chosen);
+        }
         self.proposer.step(event, out);
         let (Some(ballot), None) = (self.proposer.leads(), led) else { return };
         let serves_from = self.proposer.serves_from().unwrap_or(Slot(0));
@@ -43,7 +58,6 @@ impl<V: Value> Replica<V> {
             recall.promised(ballot, serves_from);
         }
         self.detector.elected(out);
-        self.standing = Standing::new();
         self.learner.strive(self.proposer.known_chosen());
         let whom = self.whom_to_ask();
         self.learner.fetch(whom, out);
@@ -52,11 +66,12 @@ impl<V: Value> Replica<V> {
     }
     // ANCHOR_END: elected
 
-    /// Whom to ask for what is missing: one of those who elected this node, and another one the next time, because it
-    /// may have gone.
+    /// Whom to ask for what is missing: one of those who have said that they know more, or else of those who elected this
+    /// node; and another one the next time, because it may have gone.
     pub(crate) fn whom_to_ask(&mut self) -> NodeSet {
-        let asked = self.proposer.promised_by().without(self.id);
-        self.standing.next_of(asked)
+        let ahead = self.standing.ahead(self.learner.learned());
+        let whom = if ahead.is_empty() { self.proposer.promised_by() } else { ahead };
+        self.standing.next_of(whom.without(self.id))
     }
 
     /// The learner takes a step, and everybody on this node who wants to know hears how far it has come.
@@ -114,10 +129,10 @@ impl<V: Value> Replica<V> {
         if self.proposer.leads() == Some(ballot) {
             self.detector.alive(from);
             self.standing.learned(from, learned);
-            if self.learner.learned() < learned {
-                // Who knows more has no votes to give in what it knows: a leader that is behind must ask, or wait for ever.
-                self.learner.strive(learned);
-                self.learner.fetch_again(NodeSet::only(from), out);
+            // Who knows more has no votes to give in what it knows: a leader that is behind must ask, or wait for ever.
+            self.learner.strive(learned);
+            if self.learner.learned() < learned && !self.learner.is_fetching() {
+                self.learner.fetch(NodeSet::only(from), out);
             }
             if self.reads.answer(from, round, &self.quorums, out) {
                 self.question(out);
@@ -149,14 +164,11 @@ impl<V: Value> Replica<V> {
         }
         self.learn(out, |learner, out| learner.step(event, out));
         self.learner.fetch_again(NodeSet::only(from), out);
-        match &self.recall {
-            Some(recall) if !self.proposer.is_electing() => recall.ask(self.others(), out),
-            Some(_) => {}
-            None => {
-                let learned = self.learner.learned();
-                out.send(NodeSet::only(from), Message::Alive { ballot, round, learned });
-            }
+        if self.recall.is_none() {
+            let learned = self.learner.learned();
+            out.send(NodeSet::only(from), Message::Alive { ballot, round, learned });
         }
+        self.ask_for_memory(out);
     }
     // ANCHOR_END: heartbeat
 
@@ -187,6 +199,14 @@ impl<V: Value> Replica<V> {
     }
     // ANCHOR_END: transfer
 
+    /// A node without memory, if this is one, asks again until all have answered, and then goes on.
+    pub(crate) fn ask_for_memory(&mut self, out: &mut Effects<V>) {
+        if let (Some(recall), false) = (&self.recall, self.proposer.is_electing()) {
+            recall.ask(self.others(), out);
+            self.recollect(out);
+        }
+    }
+
     /// A node without memory, if this is one, goes on when all have answered: it opens a ballot above all that it may
     /// have promised.
     pub(crate) fn recollect(&mut self, out: &mut Effects<V>) {
@@ -195,7 +215,7 @@ impl<V: Value> Replica<V> {
             && let Some(highest) = recall.highest(self.id, &self.quorums)
         {
             self.proposer.heard_of(highest);
-            self.proposer.open(self.others(), out);
+            self.open(self.others(), out);
         }
     }
 }

@@ -110,7 +110,7 @@ impl<V: Value> Replica<V> {
         let event = |message| Event::Receive { from, message };
         match message {
             Message::Prepare { .. } => self.acceptor.step(event(message), out),
-            Message::Promise { .. } => self.promised(event(message), out),
+            Message::Promise { ballot, chosen, .. } => self.promised(from, ballot, chosen, event(message), out),
             Message::Accept { ballot, slot, value, chosen } => {
                 // A proposal that is refused here is not heard of: the leader of a higher ballot will say what is chosen.
                 let voted = self.acceptor.accept(from, slot, ballot, &value, out);
@@ -200,7 +200,7 @@ impl<V: Value> Replica<V> {
             Timer::Election if self.recall.is_some() => {
                 out.set_timer(Timer::Election);
                 self.proposer.stop();
-                self.recall.iter().for_each(|recall| recall.ask(self.others(), out));
+                self.ask_for_memory(out);
             }
             Timer::Election => {
                 let had = self.detector.leader();

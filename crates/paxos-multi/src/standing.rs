@@ -5,7 +5,7 @@ use alloc::collections::BTreeMap;
 use paxos_messages::Slot;
 use paxos_process::{NodeId, NodeSet};
 
-/// What the others have said of themselves since this node was elected.
+/// What the others have said of themselves since this node asked to be elected.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Standing {
@@ -34,6 +34,12 @@ impl Standing {
     pub fn everywhere(&self, others: NodeSet, own: Slot) -> Slot {
         let of = |node: NodeId| self.learned.get(&node).copied().unwrap_or(Slot(0));
         others.iter().map(of).fold(own, Slot::min)
+    }
+
+    /// Those who have learned more than all slots below `own`.
+    #[must_use]
+    pub fn ahead(&self, own: Slot) -> NodeSet {
+        self.learned.iter().filter(|(_, learned)| own < **learned).map(|(node, _)| *node).collect()
     }
 
     /// Whether this node has come on since it last looked.

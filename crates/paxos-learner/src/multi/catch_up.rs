@@ -31,6 +31,12 @@ impl<V: Value> Learner<V> {
         }
     }
 
+    /// Whether something was asked for and has not all come.
+    #[must_use]
+    pub const fn is_fetching(&self) -> bool {
+        self.fetching.is_some()
+    }
+
     /// Asks again when nothing has come since this was last called.
     pub fn fetch_again(&mut self, whom: NodeSet, out: &mut Effects<V>) {
         let came = self.came();
@@ -41,12 +47,19 @@ impl<V: Value> Learner<V> {
     }
     // ANCHOR_END: fetch
 
-    /// Asks for the next page when this one is complete.
+    /// Asks for the next page when this one is complete, if anything is still missing.
     pub(super) fn turn_page(&mut self, from: NodeId, out: &mut Effects<V>) {
         let (learned, bytes) = self.came();
-        if self.fetching.is_some_and(|page| page.until <= learned || page.bytes <= bytes) {
+        let complete = self.fetching.is_some_and(|page| page.until <= learned || page.bytes <= bytes);
+        if complete || !self.is_behind() {
             self.fetch(NodeSet::only(from), out);
         }
+    }
+
+    /// Whoever has sent the end of a snapshot has nothing more to send on this page.
+    pub(super) fn page_ends(&mut self) {
+        let learned = self.learned();
+        self.fetching.iter_mut().for_each(|page| page.until = learned);
     }
 
     /// How far it has come: slots learned, and bytes of a snapshot that is on its way.

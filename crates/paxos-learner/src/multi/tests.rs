@@ -360,6 +360,32 @@ fn a_superseded_transfer_begins_anew() {
     assert_eq!(behind.learned(), Slot(9));
 }
 
+/// The node that was sending has gone, and the one that is asked next has not come so far with its snapshot: an earlier
+/// one is better than none that will ever be whole.
+#[test]
+fn a_transfer_begins_anew_from_a_node_with_an_earlier_snapshot() {
+    let (mut behind, mut first, mut second) = (learner(), knowing(9), knowing(9));
+    let compact = |upto, byte| Request::Compact { upto: Slot(upto), state: vec![byte; 3 * PART].into() };
+    step(&mut first, Event::Request(compact(8, 1)));
+    step(&mut second, Event::Request(compact(5, 2)));
+    behind.strive(Slot(9));
+    exchange(&mut behind, &mut first, |said| said > 2);
+    assert_eq!(behind.log.partial(), Some((Slot(8), 2 * PART as u64)));
+    exchange(&mut behind, &mut second, |_| false);
+    assert_eq!(behind.learned(), Slot(9));
+}
+
+/// Nothing more is waited for than what will come: after the end of a snapshot the rest is asked for at once, and after
+/// everything nothing is.
+#[test]
+fn who_has_been_sent_all_waits_for_nothing() {
+    let (mut behind, mut ahead) = (learner(), knowing(9));
+    step(&mut ahead, Event::Request(Request::Compact { upto: Slot(5), state: b"state"[..].into() }));
+    behind.strive(Slot(9));
+    assert_eq!(exchange(&mut behind, &mut ahead, |_| false), 1 + 4, "the snapshot, and four slots after it");
+    assert!(!behind.is_fetching() && !behind.is_behind());
+}
+
 /// What was heard of slots that the snapshot stands for is forgotten; what was heard of those after it counts.
 #[test]
 fn a_snapshot_takes_the_place_of_what_was_heard() {

@@ -278,6 +278,65 @@ fn who_alone_is_a_quorum_does_not_come_back() {
     }
 }
 
+/// Where the others cannot elect it, it does not try: it would only depose whoever leads.
+#[test]
+fn a_lost_memory_asks_for_no_election_that_it_cannot_win() {
+    let peers = members(4).without(ME);
+    for (phase1, may) in [(4, false), (3, true), (2, true)] {
+        let quorums = Quorums::flexible(members(4), phase1, 5 - phase1 + u8::from(phase1 == 4)).unwrap();
+        let mut recall = Recall::new(7);
+        peers.iter().for_each(|peer| recall.answer(peer, 7, None));
+        assert_eq!(recall.highest(ME, &quorums).is_some(), may, "{phase1}");
+    }
+}
+
+/// If the election fails, perhaps because one of the others has gone, all are asked again: no leader is deposed while one
+/// of them is away.
+#[test]
+fn one_set_of_answers_is_good_for_one_election() {
+    let mut recall = Recall::new(7);
+    [OTHER, THIRD].into_iter().for_each(|peer| recall.answer(peer, 7, Some(ballot(1, 2))));
+    assert_eq!(recall.highest(ME, &majority(3)), Some(Some(ballot(1, 2))));
+    assert_eq!(recall.highest(ME, &majority(3)), None);
+    let mut out = Effects::new();
+    recall.ask(members(3).without(ME), &mut out);
+    assert_eq!(out.sends[0].to, members(3).without(ME));
+    recall.answer(OTHER, 7, None);
+    assert_eq!(recall.highest(ME, &majority(3)), None, "the other one is silent");
+}
+
+/// A node without memory whose questions were lost, or whose election has failed, asks again when a leader is heard: its
+/// own timer never goes off then.
+#[test]
+fn a_lost_memory_asks_again_while_a_leader_is_heard() {
+    let mut replica = Replica::<u64>::without_memory(ME, majority(3), Options::default(), 7);
+    let mut step = |from, message| {
+        let mut out = Effects::new();
+        replica.step(Event::Receive { from, message }, &mut out);
+        let asked = out.sends.iter().find(|sent| sent.message == Message::Recall { life: 7 });
+        let opens = out.sends_after_sync.iter().any(|sent| matches!(sent.message, Message::Prepare { .. }));
+        (asked.map_or(NodeSet::EMPTY, |sent| sent.to), opens)
+    };
+    let heartbeat = |round| {
+        let ballot = Ballot { round, node: OTHER };
+        Message::Heartbeat { ballot, round: 0, chosen: Slot(0), everywhere: Slot(0) }
+    };
+    let remind = || Message::Remind { life: 7, highest: Some(ballot(1, 2)) };
+    assert_eq!(step(OTHER, heartbeat(1)), (members(3).without(ME), false));
+    assert_eq!(step(OTHER, remind()), (NodeSet::EMPTY, false));
+    assert_eq!(step(OTHER, heartbeat(1)), (NodeSet::only(THIRD), false));
+    assert_eq!(step(THIRD, remind()), (NodeSet::EMPTY, true));
+    for from in [OTHER, THIRD] {
+        assert_eq!(step(from, remind()), (NodeSet::EMPTY, false), "late answers, while it is electing");
+    }
+    assert_eq!(step(OTHER, heartbeat(1)), (NodeSet::EMPTY, false), "it is electing still");
+    assert_eq!(
+        step(OTHER, heartbeat(2)),
+        (NodeSet::EMPTY, true),
+        "the election has failed, and all have answered again"
+    );
+}
+
 #[test]
 fn the_standing_is_that_of_the_slowest() {
     let (mut standing, others) = (Standing::new(), members(3).without(ME));
