@@ -143,9 +143,11 @@ impl<V: Value> History<V> {
         self.must_be_durable(node, kept);
     }
 
-    /// A node has lost its disk. What it said still counts: promises must not fall, and chosen values stay chosen.
+    /// A node has lost its disk. What it said to others still counts: promises must not fall, and chosen values stay
+    /// chosen. What it promised in a ballot of its own it has said to nobody else.
     pub(crate) fn lost(&mut self, node: NodeId) {
         self.lost.insert(node);
+        self.promised.retain(|(of, ballot)| *of != node || ballot.node != node);
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {

@@ -222,6 +222,11 @@ impl<P: Observed + Clone + Hash> World<P> {
                 let blank = self.nodes[position].disk.without_memory(life).expect("the protocol has a rule for it");
                 let node = self.node(position);
                 (node.process, node.disk) = (blank.clone(), blank);
+                // What a node says to itself never leaves its process: none of it reaches another life than its own.
+                let to_itself = |packet: &Packet<P::Message>| packet.from == id && packet.to == id;
+                while let Some(index) = self.network.iter().position(to_itself) {
+                    self.take(index);
+                }
             }
             Choice::Deliver(_) | Choice::Duplicate(_) | Choice::Drop(_) | Choice::Cut(..) | Choice::Heal(..) => {
                 unreachable!("these concern messages and links")
