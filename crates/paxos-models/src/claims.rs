@@ -213,35 +213,35 @@ pub fn multi() -> Vec<Claim> {
     let claim = |what, setting, protocol, states, quick| Claim { what, setting, protocol, depth: None, states, quick };
     let (multi, quiet) = (Protocol::Multi, Protocol::Quiet);
     vec![
-        claim("log of 3: 1 leads, 2 commands *", short(majority(3)), multi(two.clone()), 50_636, true),
+        claim("log of 3: 1 leads, 2 commands *", short(majority(3)), multi(two.clone()), 59_308, true),
         claim(
             "log of 4, quorums of 3 and 2: 1 leads, 2 commands, no heartbeats *",
             short(flexible),
             quiet(two.clone()),
-            35_760,
+            46_632,
             true,
         ),
-        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 89_941, true),
-        claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 17_536, true),
-        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 492_948, true),
-        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 125_220, true),
+        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 106_519, true),
+        claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 19_276, true),
+        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 577_203, true),
+        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 142_886, true),
         claim(
             "log of 3: 2 lead, 1 command each, no heartbeats *",
             short(majority(3)),
             quiet(rivals),
-            313_102,
+            451_438,
             true,
         ),
         claim(
             "log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *",
             crash,
             quiet(one_crash(two)),
-            109_834,
+            131_898,
             true,
         ),
         Claim {
             depth: Some(12),
-            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 322_783, true)
+            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 330_689, true)
         },
     ]
     // ANCHOR_END: log_claims
