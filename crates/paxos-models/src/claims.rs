@@ -225,20 +225,8 @@ pub fn multi() -> Vec<Claim> {
         claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 19_276, true),
         claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 577_203, true),
         claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 142_886, true),
-        claim(
-            "log of 3: 2 lead, 1 command each, no heartbeats *",
-            short(majority(3)),
-            quiet(rivals),
-            451_438,
-            true,
-        ),
-        claim(
-            "log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *",
-            crash,
-            quiet(one_crash(two)),
-            131_898,
-            true,
-        ),
+        claim("log of 3: 2 lead, 1 command each, no heartbeats *", short(majority(3)), quiet(rivals), 451_438, true),
+        claim("log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *", crash, quiet(one_crash(two)), 131_898, true),
         Claim {
             depth: Some(12),
             ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 330_689, true)
