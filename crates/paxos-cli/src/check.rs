@@ -120,7 +120,10 @@ impl Basic {
             return Ok(usage("every proposer is on one of the nodes: --proposers is at most --acceptors"));
         }
         if let Some(other) = self.mutant.filter(|mutant| mutant.protocol() != "basic") {
-            return Ok(usage(format!("{other} is a mutant of protocol {}: see `paxos mutants {other}`", other.protocol())));
+            return Ok(usage(format!(
+                "{other} is a mutant of protocol {}: see `paxos mutants {other}`",
+                other.protocol()
+            )));
         }
         let bounds = Bounds { fires: self.retries.into(), ..claims::rivals(self.proposers) };
         let about = json!({
