@@ -31,7 +31,8 @@ struct Spec {
     opened: BTreeSet<Ballot>,
     max_ballot: BTreeMap<String, Ballot>,
     max_vote: BTreeMap<String, Votes>,
-    promises: BTreeMap<(Ballot, String), Report>,
+    /// What was promised first, and what was told when asked again.
+    promises: BTreeMap<(Ballot, String), Vec<Report>>,
     proposals: BTreeMap<(Ballot, u64), String>,
     votes: BTreeMap<(u64, Vote), BTreeSet<String>>,
     /// All slots below are chosen: so far it was looked.
@@ -48,15 +49,17 @@ impl Spec {
         match line["ev"].as_str().expect("every event has a kind") {
             "1a" => _ = self.opened.insert(ballot),
             "1b" if again => {
-                let before = self.promises.get(&(ballot, node));
-                return (before == Some(&report(line))).then_some(()).ok_or(format!("another promise: {line}"));
+                let before = self.promises.get(&(ballot, node)).is_some_and(|told| told.contains(&report(line)));
+                return before.then_some(()).ok_or(format!("another promise: {line}"));
             }
-            // Asked again, an acceptor may have learned meanwhile that more is chosen; the rest it must tell as before.
+            // Asked again, an acceptor may have learned meanwhile that more is chosen, or have restarted and forgotten
+            // that; the rest it must tell as before.
             "1b" if self.promises.contains_key(&(ballot.clone(), node.clone())) => {
                 if self.max_ballot.get(&node) != Some(&ballot) {
                     return Err(format!("a higher ballot is promised: {line}"));
                 }
                 self.remembers(&node, line)?;
+                self.promises.entry((ballot, node)).or_default().push(report(line));
             }
             "1b" => {
                 if !self.opened.contains(&ballot) || self.max_ballot.get(&node) >= Some(&ballot) {
@@ -64,7 +67,7 @@ impl Spec {
                 }
                 self.remembers(&node, line)?;
                 self.max_ballot.insert(node.clone(), ballot.clone());
-                self.promises.insert((ballot, node), report(line));
+                self.promises.insert((ballot, node), vec![report(line)]);
             }
             "2a" => self.propose(ballot, slot(), value(), line)?,
             "2b" if again => {
@@ -121,7 +124,7 @@ impl Spec {
     fn propose(&mut self, ballot: Ballot, slot: u64, value: String, line: &Json) -> Result<(), String> {
         let quorum: BTreeSet<String> = serde_json::from_value(line["q"].clone()).expect("a list of names");
         let promises: Option<Vec<&Report>> =
-            quorum.iter().map(|node| self.promises.get(&(ballot.clone(), node.clone()))).collect();
+            quorum.iter().map(|node| self.promises.get(&(ballot.clone(), node.clone()))?.first()).collect();
         let promises = promises.filter(|promises| promises.len() >= 2).ok_or(format!("no quorum promised: {line}"))?;
         if promises.iter().any(|promise| slot < promise.from) && self.chosen(slot).any(|chosen| *chosen != value) {
             return Err(format!("something else is chosen: {line}"));
