@@ -72,6 +72,7 @@ const STEPS: &[Step] = &[
     Step { environment: &[], arguments: &["paxos", "check", "claims"] },
     Step { environment: &[], arguments: &["paxos", "check", "lamport"] },
     Step { environment: &[], arguments: &["paxos", "demo"] },
+    Step { environment: &[], arguments: &["paxos", "demo", "basic"] },
     Step { environment: &[], arguments: &["xtask", "book"] },
 ];
 
