@@ -3,7 +3,7 @@
 use paxos_acceptor::multi::Acceptor;
 use paxos_messages::{
     Ballot, Vote,
-    multi::{Event, Until},
+    multi::{Event, Record, Until},
 };
 use paxos_process::{Process, TimerOp};
 
@@ -165,6 +165,16 @@ fn a_new_leader_waits_for_what_was_before() {
     let (out, _, serves) = step(heard(OTHER, Message::Learn { slot: Slot(0), value: Entry::Command(4) }));
     assert!(serves && out.outputs.contains(&Output::Leads { ballot: led }));
     assert_eq!(refusals(&mut step), [[], []], "now it does both");
+}
+
+/// What its own acceptor has promised, a node outbids at once, also when it has heard of nothing else since a restart.
+#[test]
+fn a_campaign_is_above_what_was_promised_here() {
+    let mut replica = Replica::<u64>::new(ME, majority(3), Options::default());
+    replica.replay(Record::Promised(ballot(7, 2)));
+    let mut out = Effects::new();
+    replica.step(Event::Request(Request::Campaign), &mut out);
+    assert_eq!(out.sends_after_sync[0].message, Message::Prepare { ballot: ballot(8, 1), from: Slot(0) });
 }
 
 /// The heartbeat of a lower ballot is refused, and that of a higher one ends the leadership.
