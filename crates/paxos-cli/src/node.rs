@@ -109,6 +109,7 @@ impl Settings {
         let identity = identity(self.id, &self.cluster, &self.quorums);
         let seed = RandomState::new().hash_one(self.id);
         let (store, recovered) = Store::<Record<Batch>>::open(&self.data, identity.clone())?;
+        let store = store.long_past(LONG);
         let founding = is_founding(&self.data, self.new_cluster && recovered.is_empty())?;
         let (memory, records) = (store.path().to_owned(), recovered.len());
         // What it promised before, if there was a before, is in its records. If there are none, either there was no
@@ -187,5 +188,7 @@ pub(crate) fn found(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// Past so many bytes the log is cut: seldom, since the node stands still for it, and before it takes long to read.
+const LONG: u64 = 64 << 20;
 /// The file that says that a memory began with the cluster.
 const FOUNDING: &str = "founding-member";

@@ -45,14 +45,15 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 4 batches of at most 256 KiB or 4,096 commands; 8 MiB may wait; a snapshot after 64 MiB.
+    /// 4 batches of at most 256 KiB or 4,096 commands; 8 MiB may wait; a snapshot after 8 MiB, which is well before a node's log
+    /// is long, so that little is left to be copied when it is cut.
     fn default() -> Self {
         Self {
             pipeline: 4,
             batch_bytes: 256 << 10,
             batch_commands: 4_096,
             queue_bytes: 8 << 20,
-            compact_after: 64 << 20,
+            compact_after: 8 << 20,
         }
     }
 }
