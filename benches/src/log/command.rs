@@ -1,6 +1,11 @@
 //! Commands, how a library carries them, and the application that is told them.
 
-use std::{fmt::Debug, hash::Hash, slice, sync::Arc};
+use std::{
+    fmt::Debug,
+    hash::{Hash, Hasher},
+    slice,
+    sync::Arc,
+};
 
 use bytes::Bytes;
 
@@ -71,8 +76,22 @@ impl<P: Payload> Carried for One<P> {
 }
 
 /// One entry for all commands that are offered together. Copies of it share them.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Eq, PartialOrd, Ord)]
 pub struct Batch<P>(Arc<[P]>);
+
+/// Copies are equal at a glance.
+impl<P: PartialEq> PartialEq for Batch<P> {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+/// Of the commands, wherever they are.
+impl<P: Hash> Hash for Batch<P> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl<P: Payload> Carried for Batch<P> {
     type Payload = P;

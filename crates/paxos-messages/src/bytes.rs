@@ -1,11 +1,28 @@
 //! Bytes that the protocol carries and does not look into: a snapshot, a batch of commands.
 
 use alloc::{sync::Arc, vec::Vec};
-use core::fmt;
+use core::{
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 /// Bytes of the application. Cloning them shares them, so that a broadcast or a log entry copies nothing.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Eq, PartialOrd, Ord)]
 pub struct Bytes(Arc<[u8]>);
+
+/// Copies that share their bytes are equal at a glance: a leader asks that of every value it has had chosen.
+impl PartialEq for Bytes {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+/// Of the bytes, wherever they are.
+impl Hash for Bytes {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
 
 impl Bytes {
     /// The bytes.

@@ -36,7 +36,7 @@ impl<T> Slots<T> {
     /// What there is for `slot`; if nothing, what `new` makes.
     pub fn get_or_insert_with(&mut self, slot: Slot, new: impl FnOnce() -> T) -> &mut T {
         let place = self.find(slot).unwrap_or_else(|place| {
-            self.0.insert(place, (slot, new()));
+            self.put(place, (slot, new()));
             place
         });
         &mut self.0[place].1
@@ -46,8 +46,13 @@ impl<T> Slots<T> {
     pub fn insert(&mut self, slot: Slot, value: T) {
         match self.find(slot) {
             Ok(place) => self.0[place].1 = value,
-            Err(place) => self.0.insert(place, (slot, value)),
+            Err(place) => self.put(place, (slot, value)),
         }
+    }
+
+    /// Nearly always at the end, which the ring can do for less than anywhere else.
+    fn put(&mut self, place: usize, entry: (Slot, T)) {
+        if place == self.0.len() { self.0.push_back(entry) } else { self.0.insert(place, entry) }
     }
 
     /// The lowest slot for which there is something.

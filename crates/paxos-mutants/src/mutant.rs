@@ -10,7 +10,7 @@ use paxos_sim::{Header, Invariant, Setting};
 use crate::{Requests, Scenario};
 
 /// A replica with one wrong rule. M1 to M10 are mistakes about Paxos that people make, M13 to M21 about a log; B1 and B2
-/// are mistakes about the disk that drivers make, and L1 to L6 are mistakes in the machinery of a log.
+/// are mistakes about the disk that drivers make, and L1 to L7 are mistakes in the machinery of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is documented by its rule and its story, which the book and the command print")]
 pub enum Mutant {
@@ -44,6 +44,7 @@ pub enum Mutant {
     L4,
     L5,
     L6,
+    L7,
 }
 
 /// What is known about a mutant.

@@ -1,4 +1,4 @@
-//! The mutants of a log. M13 to M21 are mistakes about a log that people make; L1 to L6 are mistakes in its machinery.
+//! The mutants of a log. M13 to M21 are mistakes about a log that people make; L1 to L7 are mistakes in its machinery.
 
 use paxos_messages::multi::Request::{self, Campaign, Propose, Read};
 use paxos_sim::Invariant;
@@ -14,7 +14,7 @@ const ON: &[(u8, Request<char>)] =
 /// Node 1 is elected and has `a` to propose; then node 3 is, which has `c`.
 const FAR: &[(u8, Request<char>)] = &[(1, Campaign), (1, Propose('a')), (3, Campaign), (3, Propose('c'))];
 
-pub(super) static ENTRIES: [Entry; 13] = [
+pub(super) static ENTRIES: [Entry; 14] = [
     entry!(
         M13,
         Scenario::log(TWO),
@@ -66,9 +66,10 @@ pub(super) static ENTRIES: [Entry; 13] = [
         Scenario { crash: Crash::LosesDisk, ..Scenario::log(FAR) },
         Agreement,
         "a node that has lost its disk comes back as if it were new",
-        "Node 2 has voted for `a`, which is chosen with its vote; then its disk is gone. It comes back empty and helps to elect node 3, which hears of no vote. Copying the state of one other node \
-         first does not help, if that one has not heard either. Such a node has to stay silent until it can no longer \
-         break what it has promised (`paxos_multi::Recall`)."
+        "Node 2 has voted for `a`, which is chosen with its vote; then its disk is gone. It comes back \
+         empty and helps to elect node 3, which hears of no vote. Copying the state of one other node first does not \
+         help, if that one has not heard either. Such a node has to stay silent until it can no longer break what it has \
+         promised (`paxos_multi::Recall`)."
     ),
     entry!(
         M21,
@@ -135,6 +136,16 @@ pub(super) static ENTRIES: [Entry; 13] = [
         "what was voted for below the leader's mark is taken for chosen",
         "The leader says that all slots below 1 are chosen, and node 1 has a vote in slot 0. But it voted in an older \
          ballot, for `a`, and the leader means what was chosen, which is `b`. A mark may be believed about a vote of the \
-         leader's own ballot, or of a higher one."
+         leader's own ballot, and of no other."
+    ),
+    entry!(
+        L7,
+        Scenario::log(&[(1, Campaign), (3, Campaign), (1, Propose('a')), (3, Propose('c')), (3, Propose('d'))]),
+        OnlyChosenIsLearned,
+        "a leader that has been overtaken may still say how far the log is chosen",
+        "Node 1 has led, and node 2 has voted for its `a` in slot 0. Node 3 leads now and has had `c` chosen there. Node 1 \
+         learns that, and passes on what is true: all slots below 1 are chosen. But it says so in its own ballot, and to \
+         node 2 that means what was proposed there in that ballot, `a`. Whoever learns that something else was chosen than \
+         he has proposed has no more to say in that ballot, not even the truth."
     ),
 ];

@@ -21,11 +21,13 @@ pub(super) struct Notes<V> {
     told: BTreeSet<Slot>,
     /// What this node has proposed in each slot.
     proposed: BTreeMap<Slot, Entry<V>>,
+    /// The last ballot in which this node has led, and how far it has said that the log is chosen since.
+    led: Option<(Ballot, Slot)>,
 }
 
 impl<V> Notes<V> {
     pub(super) const fn new() -> Self {
-        Self { votes: BTreeMap::new(), told: BTreeSet::new(), proposed: BTreeMap::new() }
+        Self { votes: BTreeMap::new(), told: BTreeSet::new(), proposed: BTreeMap::new(), led: None }
     }
 }
 
@@ -151,10 +153,27 @@ impl<V: Value> WrongLog<V> {
                     }
                 }
             }
+            Some(Mutant::L7) => self.goes_on_saying(out),
             _ => {}
         }
     }
     // ANCHOR_END: says
+
+    // ANCHOR: goes_on_saying
+    /// L7: whoever has led says how far the log is chosen, in the ballot in which that was.
+    fn goes_on_saying(&mut self, out: &mut Effects<V>) {
+        let learned = self.replica.learner().learned();
+        if let Some(ballot) = self.replica.leads() {
+            self.notes.led = Some((ballot, learned)); // the replica says so itself
+        } else if let Some((ballot, said)) = &mut self.notes.led
+            && *said < learned
+        {
+            *said = learned;
+            let others = self.quorums.members().without(self.replica.id());
+            out.send(others, Message::Heartbeat { ballot: *ballot, round: 0, chosen: learned, everywhere: Slot(0) });
+        }
+    }
+    // ANCHOR_END: goes_on_saying
 
     // ANCHOR: finds
     /// What of a record is still on the disk after a crash.
