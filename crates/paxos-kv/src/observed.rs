@@ -42,6 +42,10 @@ impl<R: Log + Observed<Decree = Entry<Batch>>> Observed for Service<R> {
         R::unasked()
     }
 
+    fn without_memory(&self, life: u64) -> Option<Self> {
+        Some(Self::new(self.replica().without_memory(life)?, self.options()))
+    }
+
     fn memory(&self) -> Memory<Self::Decree> {
         self.replica().memory()
     }

@@ -96,8 +96,7 @@ pub struct Service<R> {
     since_snapshot: u64,
     /// How many there must be for the next one.
     compact_after: u64,
-    /// The least of that.
-    compact_least: u64,
+    options: Options,
 }
 
 impl<R: Log> Service<R> {
@@ -122,7 +121,7 @@ impl<R: Log> Service<R> {
             heard: None,
             since_snapshot: 0,
             compact_after,
-            compact_least: compact_after,
+            options,
         }
     }
 
@@ -130,6 +129,12 @@ impl<R: Log> Service<R> {
     #[must_use]
     pub const fn replica(&self) -> &R {
         &self.replica
+    }
+
+    /// What was chosen for it.
+    #[must_use]
+    pub const fn options(&self) -> Options {
+        self.options
     }
 
     /// Its state.
@@ -255,7 +260,7 @@ impl<R: Log> Service<R> {
 
     fn has_snapshot(&mut self, bytes: usize) {
         self.since_snapshot = 0;
-        self.compact_after = self.compact_least.max(4 * bytes as u64);
+        self.compact_after = self.options.compact_after.max(4 * bytes as u64);
     }
 
     /// This node does not lead any more. What it has not proposed, it will not propose; what it has, may be chosen.

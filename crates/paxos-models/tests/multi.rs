@@ -25,9 +25,14 @@ fn bounds(nodes: u8) -> Bounds<Request<String>> {
     Bounds { fires, duplicates, drops, crashes, may_crash, losses, cuts, ..Bounds::requests(Vec::new()) }
 }
 
-/// A node that believes that it leads.
+/// The nodes that believe that they lead.
+fn leaders(world: &Log) -> Vec<NodeId> {
+    world.setting().quorums.members().iter().filter(|id| world.is_up(*id) && world.process(*id).serves()).collect()
+}
+
+/// One of them.
 fn leader(world: &Log) -> Option<NodeId> {
-    world.setting().quorums.members().iter().find(|id| world.is_up(*id) && world.process(*id).serves())
+    leaders(world).first().copied()
 }
 
 /// How far every node has learned, if all are up and as far.
@@ -53,10 +58,13 @@ fn run(quorums: Quorums, seed: u64) -> (Log, [usize; 2]) {
         if let Some(invariant) = tally.violated {
             fail(quorums, seed, &format!("violates {invariant}"), &path);
         }
-        if let Some(leader) = leader(&world) {
-            let choice = Choice::Request(leader, Request::Propose(format!("c{command}")));
-            world.apply(&choice, &mut ());
-            path.push(choice);
+        // Whoever believes that it leads is asked for both.
+        for leader in leaders(&world) {
+            for request in [Request::Propose(format!("c{command} at {leader}")), Request::Read(command)] {
+                let choice = Choice::Request(leader, request);
+                world.apply(&choice, &mut ());
+                path.push(choice);
+            }
         }
     }
     let (mut healing, broken) = (0, path.len());

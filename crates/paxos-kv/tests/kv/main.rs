@@ -2,6 +2,7 @@
 //! where things go wrong.
 
 mod cluster;
+mod faults;
 mod machine;
 mod scripted;
 mod service;
