@@ -215,7 +215,7 @@ pub fn multi() -> Vec<Claim> {
     vec![
         claim("log of 3: 1 leads, 2 commands *", short(majority(3)), multi(two.clone()), 59_308, true),
         claim(
-            "log of 4, quorums of 3 and 2: 1 leads, 2 commands, no heartbeats *",
+            "log of 4 (3 and 2): 1 leads, 2 commands, no heartbeats *",
             short(flexible),
             quiet(two.clone()),
             46_632,
@@ -225,11 +225,28 @@ pub fn multi() -> Vec<Claim> {
         claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 19_276, true),
         claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 577_203, true),
         claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 142_886, true),
-        claim("log of 3: 2 lead, 1 command each, no heartbeats *", short(majority(3)), quiet(rivals), 451_438, true),
-        claim("log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *", crash, quiet(one_crash(two)), 131_898, true),
+        claim(
+            "log of 3: 2 lead, 1 command each, no heartbeats *",
+            short(majority(3)),
+            quiet(rivals.clone()),
+            451_438,
+            true,
+        ),
+        claim(
+            "log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *",
+            crash,
+            quiet(one_crash(two.clone())),
+            131_898,
+            true,
+        ),
         Claim {
             depth: Some(12),
             ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 330_689, true)
+        },
+        claim("log of 3: 1 leads, 2 commands, 1 crash *", crash, multi(one_crash(two)), 2_343_186, false),
+        Claim {
+            depth: Some(14),
+            ..claim("log of 3: 2 lead, 1 command each *", short(majority(3)), multi(rivals), 1_402_372, false)
         },
     ]
     // ANCHOR_END: log_claims

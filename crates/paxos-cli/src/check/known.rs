@@ -71,7 +71,7 @@ impl Claims {
         let stop = search::stop_on_interrupt()?;
         if !self.json {
             say(format_args!(
-                "{:<54} {:>12} {:>5} {:>8} {:>10}",
+                "{:<56} {:>12} {:>5} {:>8} {:>10}",
                 "every run of", "states", "depth", "seconds", "states/s"
             ));
         }
@@ -98,7 +98,7 @@ impl Claims {
                     (None, _) => "undecided: stopped, or at a limit".to_owned(),
                 };
                 say(format_args!(
-                    "{:<54} {:>12} {:>5} {:>8.1} {:>10}  {verdict}",
+                    "{:<56} {:>12} {:>5} {:>8.1} {:>10}  {verdict}",
                     claim.what,
                     grouped(progress.states),
                     progress.depth,
