@@ -107,6 +107,12 @@ impl<V: Value> Learner<V> {
         }
     }
 
+    /// Who has voted in a slot and ballot, as far as is known here and worth knowing.
+    #[must_use]
+    pub fn voters(&self, slot: Slot, ballot: Option<Ballot>) -> NodeSet {
+        self.hearing.voters(slot, ballot)
+    }
+
     /// The leader of `ballot` says that all slots below `upto` are chosen.
     pub fn mark(&mut self, ballot: Ballot, upto: Slot, out: &mut Effects<V>) {
         self.goal = self.goal.max(upto);

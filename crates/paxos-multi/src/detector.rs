@@ -117,6 +117,12 @@ impl Detector {
         self.alive.insert(from);
     }
 
+    /// Whether `node` has answered since this leader last looked.
+    #[must_use]
+    pub const fn is_alive(&self, node: NodeId) -> bool {
+        self.alive.contains(node)
+    }
+
     /// Whether this leader has heard a quorum since it last looked. One that has not is of no use to anybody, and
     /// whoever still hears it waits for it in vain.
     pub fn has_quorum<V>(&mut self, out: &mut Effects<V>) -> bool {

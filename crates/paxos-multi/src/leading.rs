@@ -172,6 +172,14 @@ impl<V: Value> Replica<V> {
     }
     // ANCHOR_END: heartbeat
 
+    /// This node has promised `promised`. If that is above the ballot in which it leads, it is of no use as a leader: it
+    /// would refuse its own proposals, and may not confirm its own reads.
+    pub(crate) fn yield_to(&mut self, promised: Option<Ballot>, out: &mut Effects<V>) {
+        if self.proposer.leads().is_some_and(|led| Some(led) < promised) {
+            self.step_down(out);
+        }
+    }
+
     /// This leader has heard no quorum for too long, or waits for what nobody who is there knows: it is of no use, and
     /// goes silent.
     pub(crate) fn step_down(&mut self, out: &mut Effects<V>) {
@@ -190,18 +198,24 @@ impl<V: Value> Replica<V> {
     }
 
     // ANCHOR: transfer
-    /// Lets `node` take over: this leader stops proposing first, so that nothing it proposes is overtaken.
+    /// Lets `node` take over, if it is there and has learned about as much: this leader stops proposing first, so that nothing
+    /// it proposes is overtaken.
     pub(crate) fn transfer(&mut self, node: NodeId, out: &mut Effects<V>) {
-        if self.proposer.leads().is_some() && self.others().contains(node) {
+        let lacks = self.learner.learned().0.saturating_sub(self.standing.of(node).0);
+        if self.proposer.leads().is_some() && self.detector.is_alive(node) && lacks <= self.options.window {
             out.send(NodeSet::only(node), Message::Campaign);
             self.step_down(out);
         }
     }
     // ANCHOR_END: transfer
 
-    /// A node without memory, if this is one, asks again until all have answered, and then goes on.
+    /// A node without memory, if this is one, asks again until all have answered, and then goes on. A leader that it hears
+    /// keeps its timer from going off, so this is when it says again what may have been lost.
     pub(crate) fn ask_for_memory(&mut self, out: &mut Effects<V>) {
-        if let (Some(recall), false) = (&self.recall, self.proposer.is_electing()) {
+        let Some(recall) = &self.recall else { return };
+        if self.proposer.is_electing() {
+            self.proposer.ask_again(out);
+        } else {
             recall.ask(self.others(), out);
             self.recollect(out);
         }

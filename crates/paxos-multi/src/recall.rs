@@ -5,17 +5,22 @@
 //! not help). The rule here:
 //!
 //! 1. It says nothing that a quorum could count: no promise, no vote, no answer to a heartbeat or a probe.
-//! 2. It asks **all** others for the highest ballot that they have promised or opened. No ballot above those was ever
-//!    won, by anybody, because whoever wins one has a promise of one of the others.
+//! 2. It asks **all** others for the highest ballot that they have promised or opened. None above those was won with a
+//!    promise of its former lives, because whoever wins one has a promise of one of the others, too.
 //! 3. It opens a ballot above that and waits until **all** others have promised it. From then on they vote in no lower
 //!    ballot, so a lost vote of this node can complete a quorum only in a slot in which one of them has voted already,
 //!    and they have reported those.
 //! 4. It promises that ballot, and is mute until it has *learned* every slot that they reported: in those, what is
 //!    chosen is known, and no vote is needed any more.
 //!
+//! Every restart on the way begins a new life and asks anew. An answer is worth something only to the life that asked: it
+//! says nothing of a ballot that this node has opened since.
+//!
 //! The price is that every other member must answer, and that the leader is deposed once, while a node that only
-//! restarts needs nobody. Where a single node is a quorum, its promise alone may have made a leader or its vote
-//! alone have chosen a value, and nobody can tell: such a node never comes back.
+//! restarts needs nobody. So of two nodes that have lost their disks neither comes back: each waits for the other. Nor
+//! does one where a single node is a quorum: its promise alone may have made a leader or its vote alone have chosen a
+//! value, and nobody can tell. And where *all* must vote nothing can be chosen without it, so it would wait for ever
+//! for what the others have begun; it does not depose their leader for that.
 
 use alloc::collections::BTreeMap;
 use core::mem;
@@ -56,7 +61,8 @@ impl Recall {
     pub fn ask<V>(&self, others: NodeSet, out: &mut Effects<V>) {
         let silent: NodeSet = others.iter().filter(|node| !self.highest.contains_key(node)).collect();
         if self.goal.is_none() && !silent.is_empty() {
-            out.send(silent, Message::Recall { life: self.life });
+            // Not before it is stable which life asks.
+            out.send_after_sync(silent, Message::Recall { life: self.life });
         }
     }
 
@@ -76,7 +82,7 @@ impl Recall {
         let all = others.iter().all(|node| self.highest.contains_key(&node));
         // Two quorums of the two phases meet: where the others are one of phase 1, this node alone is none of phase 2.
         let alone = quorums.is_phase1(NodeSet::only(id));
-        let may = all && self.goal.is_none() && quorums.is_phase1(others) && !alone;
+        let may = all && self.goal.is_none() && quorums.is_phase1(others) && quorums.is_phase2(others) && !alone;
         may.then(|| mem::take(&mut self.highest).into_values().max().flatten())
     }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use paxos_acceptor::multi::Acceptor;
 use paxos_learner::multi::Learner;
 use paxos_messages::{
-    Ballot,
+    Ballot, Slot,
     multi::{Effects, Event, Message, Output, Record, Refusal, Request, Timer},
 };
 use paxos_process::{NodeId, NodeSet, Process, Value};
@@ -55,8 +55,8 @@ impl<V: Value> Replica<V> {
     }
 
     /// A member that has lost its memory: it knows that it has been in the cluster, and not what it said there. It
-    /// does not vote until that is safe, which takes an answer of every other member (see the crate's docs). `life`
-    /// is a number that it has not used before, such as a random one.
+    /// does not vote until that is safe, which takes an answer of every other member (see [`Recall`]). `life` is a number
+    /// that it has not used before, such as a random one; each restart until then counts on from it.
     #[must_use]
     pub fn without_memory(id: NodeId, quorums: Quorums, options: Options, life: u64) -> Self {
         let recall = Some(Recall::new(life));
@@ -109,11 +109,15 @@ impl<V: Value> Replica<V> {
     fn receive(&mut self, from: NodeId, message: Message<V>, out: &mut Effects<V>) {
         let event = |message| Event::Receive { from, message };
         match message {
-            Message::Prepare { .. } => self.acceptor.step(event(message), out),
+            Message::Prepare { .. } => {
+                self.acceptor.step(event(message), out);
+                self.yield_to(self.acceptor.promised(), out);
+            }
             Message::Promise { ballot, chosen, .. } => self.promised(from, ballot, chosen, event(message), out),
             Message::Accept { ballot, slot, value, chosen } => {
                 // A proposal that is refused here is not heard of: the leader of a higher ballot will say what is chosen.
-                let voted = self.acceptor.accept(from, slot, ballot, &value, out);
+                let voted = self.is_near(slot) && self.acceptor.accept(from, slot, ballot, &value, out);
+                self.yield_to(self.acceptor.promised(), out);
                 if voted || self.acceptor.is_mute() {
                     self.learn(out, |learner, out| {
                         learner.proposal(slot, ballot, value, voted);
@@ -145,7 +149,9 @@ impl<V: Value> Replica<V> {
                     self.campaign(out);
                 }
             }
-            Message::Campaign => self.campaign(out),
+            // Only the leader may step aside: its word is of no use once another has been elected.
+            Message::Campaign if self.detector.leader() == Some(from) => self.campaign(out),
+            Message::Campaign => {}
             Message::Recall { life } => {
                 if self.recall.is_none() {
                     let highest = self.acceptor.promised().max(self.proposer.opened());
@@ -185,7 +191,8 @@ impl<V: Value> Replica<V> {
     fn timeout(&mut self, timer: Timer, out: &mut Effects<V>) {
         match timer {
             Timer::Heartbeat => {
-                self.proposer.step(Event::Timeout(timer), out);
+                let ballot = self.proposer.leads();
+                self.proposer.again(|slot| self.learner.voters(slot, ballot), out);
                 self.say_heartbeat(out);
                 let whom = self.whom_to_ask();
                 self.learner.fetch_again(whom, out);
@@ -212,6 +219,12 @@ impl<V: Value> Replica<V> {
                 }
             }
         }
+    }
+
+    /// Whether this node may vote in a slot. It has to keep each vote until it has learned the slots before: one that is too
+    /// far behind learns first. To withhold a vote is always safe, and the proposal is said again.
+    fn is_near(&self, slot: Slot) -> bool {
+        slot.0 < self.learner.learned().0.saturating_add(self.options.window.saturating_mul(AHEAD))
     }
 
     /// Who leads, unless that is this node, which then does not serve yet.
@@ -250,7 +263,8 @@ impl<V: Value> Process for Replica<V> {
             Record::Chosen(..) | Record::Learned(..) | Record::Snapshot(_) => self.learner.replay(record),
             Record::Forgotten(life) => {
                 self.acceptor.replay(record);
-                self.recall = Some(Recall::new(life));
+                // A restart is another life: what the last one opened and did not write down is forgotten, too.
+                self.recall = Some(Recall::new(life.wrapping_add(1)));
             }
             Record::Recalled(_, from) => {
                 assert!(from <= self.learner.learned(), "{from} is called chosen, and is not known");
@@ -272,3 +286,6 @@ impl<V: Value> Process for Replica<V> {
         records
     }
 }
+
+/// How many windows of votes a node may have in slots that it has not learned.
+const AHEAD: u64 = 64;

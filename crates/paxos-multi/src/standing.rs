@@ -29,11 +29,16 @@ impl Standing {
         *known = slot.max(*known);
     }
 
+    /// How far `node` has learned, as far as this node has heard.
+    #[must_use]
+    pub fn of(&self, node: NodeId) -> Slot {
+        self.learned.get(&node).copied().unwrap_or(Slot(0))
+    }
+
     /// All of `others`, and this node with `own`, have learned all slots below.
     #[must_use]
     pub fn everywhere(&self, others: NodeSet, own: Slot) -> Slot {
-        let of = |node: NodeId| self.learned.get(&node).copied().unwrap_or(Slot(0));
-        others.iter().map(of).fold(own, Slot::min)
+        others.iter().map(|node| self.of(node)).fold(own, Slot::min)
     }
 
     /// Those who have learned more than all slots below `own`.

@@ -124,6 +124,16 @@ impl<V: Value> Proposer<V> {
     }
     // ANCHOR_END: open
 
+    /// While it is waiting for promises: asks those again whose answer has a gap, from there on.
+    pub fn ask_again(&self, out: &mut Effects<V>) {
+        let (Stage::Electing(election), Some(ballot)) = (&self.stage, self.opened) else { return };
+        for acceptor in self.quorums.members().iter() {
+            if let Some(from) = election.gap(acceptor) {
+                out.send_after_sync(NodeSet::only(acceptor), Message::Prepare { ballot, from });
+            }
+        }
+    }
+
     /// Somebody has promised or used this ballot: the next one opened here is above it.
     pub fn heard_of(&mut self, ballot: Option<Ballot>) {
         self.outbid = self.outbid.max(ballot);
@@ -185,7 +195,7 @@ impl<V: Value> Process for Proposer<V> {
             Event::Receive { from, message } => self.receive(from, message, out),
             Event::Request(Request::Propose(value)) => self.request(value, out),
             Event::Request(Request::Campaign) => self.open(NodeSet::EMPTY, out),
-            Event::Timeout(Timer::Heartbeat) => self.again(out),
+            Event::Timeout(Timer::Heartbeat) => self.again(|_| NodeSet::EMPTY, out),
             Event::Start | Event::Timeout(Timer::Election) | Event::Request(_) => {}
         }
     }

@@ -218,7 +218,8 @@ impl<P: Observed + Clone + Hash> World<P> {
                 self.spent.losses = self.spent.losses.saturating_add(1);
                 watch.see(Happening::Lost(id));
                 self.record().lost(id);
-                let life = u64::from(self.spent.losses);
+                // Restarts count on from there.
+                let life = 1_000 * u64::from(self.spent.losses);
                 let blank = self.nodes[position].disk.without_memory(life).expect("the protocol has a rule for it");
                 let node = self.node(position);
                 (node.process, node.disk) = (blank.clone(), blank);

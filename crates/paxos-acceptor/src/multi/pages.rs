@@ -32,5 +32,6 @@ pub(super) fn send<V: Value>(
 }
 // ANCHOR_END: pages
 
-/// The most votes that one answer to a `Prepare` reports, each in a page of its own.
-pub const PAGE: usize = 64;
+/// The most votes that one answer to a `Prepare` reports, each in a page of its own: so few that large ones fit into the
+/// queue of a link.
+pub const PAGE: usize = 8;

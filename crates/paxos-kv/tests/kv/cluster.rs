@@ -22,7 +22,7 @@ pub(crate) fn client(token: u64, ask: Ask) -> Request {
     Request::Client { token, ask }
 }
 
-pub(crate) fn append_as(session: u64, sequence: u64, suffix: &str) -> Ask {
+fn append_as(session: u64, sequence: u64, suffix: &str) -> Ask {
     let operation = append("k", suffix);
     Ask::Execute(Command::Do { session: SessionId(session), sequence, acknowledged: sequence, operation })
 }

@@ -12,7 +12,8 @@ use paxos_process::{NodeId, NodeSet};
 use paxos_sim::{Bounds, Choice, Happening, Invariant, Random, World};
 
 use crate::{
-    cluster::{Kv, append_as, apply, client, lead, world},
+    append,
+    cluster::{Kv, apply, client, lead, world},
     get,
 };
 
@@ -73,7 +74,7 @@ fn call(client: u64, ask: &Ask, reply: Option<&Reply>, invoke: u64, end: End) ->
         (Ask::Execute(Command::Do { operation: Operation::Append { suffix, .. }, .. }), reply) => {
             let length = match reply {
                 Some(Reply::Done(Outcome::Wrote(Written::Appended { length }))) => Some(*length),
-                Some(_) => return None, // such as an expired session: nothing is known to have been done
+                Some(other) => panic!("client {client} did nothing wrong: {other:?}"),
                 None => None,
             };
             let existed = length.map(|length| 1 < length);
@@ -204,7 +205,10 @@ const READ: u64 = 99;
 fn bounds(seed: u64) -> Bounds<Request> {
     let mut requests = Vec::new();
     for operation in 0..6 {
-        let ask = append_as(operation % 3 + 1, operation / 3, &operation.to_string());
+        // Answers are lost here, so nobody acknowledges any.
+        let (session, sequence, acknowledged) = (SessionId(operation % 3 + 1), operation / 3, 0);
+        let operation_asked = append("k", &operation.to_string());
+        let ask = Ask::Execute(Command::Do { session, sequence, acknowledged, operation: operation_asked });
         for attempt in 0..3 {
             let node = NodeId(((seed + operation + attempt) % 3 + 1) as u8);
             requests.push((node, client(operation + 100 * attempt, ask.clone())));

@@ -84,6 +84,11 @@ impl<V: Value> Hearing<V> {
     }
     // ANCHOR_END: vote
 
+    /// Who has voted in a slot and ballot.
+    pub(super) fn voters(&self, slot: Slot, ballot: Option<Ballot>) -> NodeSet {
+        self.slots.get(slot).filter(|heard| Some(heard.ballot) == ballot).map_or(NodeSet::EMPTY, |heard| heard.voters)
+    }
+
     /// Somebody who has learned it says so.
     pub(super) fn told(&mut self, slot: Slot, value: Entry<V>) {
         let heard = self.heard(slot, NOBODY);

@@ -170,8 +170,8 @@ impl<V: Value> Log<V> {
     }
 }
 
-/// The most slots that one `Fetch` is answered with.
-pub const PAGE: u64 = 64;
+/// The most slots that one `Fetch` is answered with: so few that large values fit into the queue of a link.
+pub const PAGE: u64 = 16;
 /// The most bytes in a part of a snapshot, and the most parts that one `Fetch` is answered with.
 pub const PART: usize = 64 << 10;
 /// See [`PART`].

@@ -24,23 +24,31 @@ pub(super) struct Election<V> {
     reports: BTreeMap<(Slot, NodeId), Vote<Entry<V>>>,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 struct Answer {
     pages: BTreeMap<Slot, Until>,
     chosen: Option<Slot>,
+    /// So far its pages lead without a gap; `None` when that is the end.
+    gap: Option<Slot>,
 }
 
 impl Answer {
-    /// Whether its pages lead from `from` to the end.
-    fn is_whole(&self, mut from: Slot) -> bool {
-        loop {
-            match self.pages.get(&from) {
-                Some(Until::End) => return true,
-                Some(Until::Next(next) | Until::Ask(next)) if from < *next => from = *next,
-                Some(_) | None => return false,
+    const fn new(from: Slot) -> Self {
+        Self { pages: BTreeMap::new(), chosen: None, gap: Some(from) }
+    }
+
+    /// Takes a page. False when it has come before.
+    fn take(&mut self, from: Slot, until: Until) -> bool {
+        let new = self.pages.insert(from, until) != Some(until);
+        while let Some(gap) = self.gap {
+            match self.pages.get(&gap) {
+                Some(Until::End) => self.gap = None,
+                Some(Until::Next(next) | Until::Ask(next)) if gap < *next => self.gap = Some(*next),
+                Some(_) | None => break,
             }
         }
+        new
     }
 }
 
@@ -57,8 +65,8 @@ impl<V: Value> Election<V> {
     /// Takes one page of an answer; gives the slot from which the acceptor must be asked for the rest, if it must.
     pub(super) fn promise(&mut self, acceptor: NodeId, page: Message<V>) -> Option<Slot> {
         let Message::Promise { from, until, chosen, accepted, .. } = page else { return None };
-        let answer = self.answers.entry(acceptor).or_default();
-        if answer.pages.insert(from, until) == Some(until) {
+        let answer = self.answers.entry(acceptor).or_insert_with(|| Answer::new(self.from));
+        if !answer.take(from, until) {
             return None; // the network says things twice
         }
         answer.chosen = answer.chosen.max(Some(chosen));
@@ -75,9 +83,14 @@ impl<V: Value> Election<V> {
         }
     }
 
+    /// The first slot of which an acceptor has said nothing yet; `None` when its answer is whole.
+    pub(super) fn gap(&self, acceptor: NodeId) -> Option<Slot> {
+        self.answers.get(&acceptor).map_or(Some(self.from), |answer| answer.gap)
+    }
+
     /// The acceptors whose answer is whole.
     pub(super) fn complete(&self) -> NodeSet {
-        self.answers.iter().filter(|(_, answer)| answer.is_whole(self.from)).map(|(acceptor, _)| *acceptor).collect()
+        self.answers.iter().filter(|(_, answer)| answer.gap.is_none()).map(|(acceptor, _)| *acceptor).collect()
     }
 
     // ANCHOR: outcome

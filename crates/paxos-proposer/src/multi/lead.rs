@@ -108,11 +108,12 @@ impl<V: Value> Lead<V> {
     // ANCHOR_END: propose
 
     // ANCHOR: again
-    /// Says again what has been under way since before the last heartbeat.
-    pub(super) fn again(&mut self, terms: &Terms, out: &mut Effects<V>) {
+    /// Says again what has been under way since before the last heartbeat, to those who have not voted for it.
+    pub(super) fn again(&mut self, voted: impl Fn(Slot) -> NodeSet, terms: &Terms, out: &mut Effects<V>) {
         let Terms { ballot, chosen, to, .. } = *terms;
         for (slot, value) in self.proposed.iter().take_while(|(slot, _)| *slot < self.stale).take(AGAIN) {
-            out.send(to, Message::Accept { ballot, slot, value: value.clone(), chosen });
+            let missing = to.iter().filter(|acceptor| !voted(slot).contains(*acceptor)).collect();
+            out.send(missing, Message::Accept { ballot, slot, value: value.clone(), chosen });
         }
         self.stale = self.next;
     }
@@ -153,10 +154,11 @@ impl<V: Value> Proposer<V> {
         }
     }
 
-    /// The network loses things: what has been under way for long is said again.
-    pub(super) fn again(&mut self, out: &mut Effects<V>) {
+    /// The network loses things: what has been under way for long is said again to those who have not voted for it, as far as
+    /// `voted` knows.
+    pub fn again(&mut self, voted: impl Fn(Slot) -> NodeSet, out: &mut Effects<V>) {
         if let (Some(terms), Stage::Leading(lead)) = (self.terms(), &mut self.stage) {
-            lead.again(&terms, out);
+            lead.again(voted, &terms, out);
         }
     }
 
