@@ -142,10 +142,11 @@ pub(super) static ENTRIES: [Entry; 14] = [
         L7,
         Scenario::log(&[(1, Campaign), (3, Campaign), (1, Propose('a')), (3, Propose('c')), (3, Propose('d'))]),
         OnlyChosenIsLearned,
-        "a leader that has been overtaken may still say how far the log is chosen",
-        "Node 1 has led, and node 2 has voted for its `a` in slot 0. Node 3 leads now and has had `c` chosen there. Node 1 \
-         learns that, and passes on what is true: all slots below 1 are chosen. But it says so in its own ballot, and to \
-         node 2 that means what was proposed there in that ballot, `a`. Whoever learns that something else was chosen than \
-         he has proposed has no more to say in that ballot, not even the truth."
+        "a leader leads until it is refused, whatever it has promised and learned meanwhile",
+        "Node 1 leads, and has promised node 3 a higher ballot. It still proposes `a` in slot 0, and node 2, which has \
+         promised nothing higher, votes for it; that would do no harm. But node 3 has `c` chosen there, node 1 learns that, \
+         and passes on what is true: all slots below 1 are chosen. It says so in its own ballot, and to node 2 that means \
+         what was proposed there in that ballot, `a`. Whoever learns that something else was chosen than he has proposed has \
+         no more to say in that ballot, not even the truth."
     ),
 ];

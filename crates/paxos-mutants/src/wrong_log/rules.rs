@@ -21,7 +21,7 @@ pub(super) struct Notes<V> {
     told: BTreeSet<Slot>,
     /// What this node has proposed in each slot.
     proposed: BTreeMap<Slot, Entry<V>>,
-    /// The last ballot in which this node has led, and how far it has said that the log is chosen since.
+    /// The ballot in which this node has led and was not refused, and how far it has said that the log is chosen.
     led: Option<(Ballot, Slot)>,
 }
 
@@ -45,6 +45,9 @@ impl<V: Value> WrongLog<V> {
                 out.emit(Output::Readable(read)); // the leader knows best
                 Vec::new()
             }
+            (Some(Mutant::L7), Event::Request(Request::Propose(value))) => {
+                self.goes_on_proposing(value, out).into_iter().collect()
+            }
             (_, event) => vec![event],
         }
     }
@@ -56,16 +59,23 @@ impl<V: Value> WrongLog<V> {
                 self.tell_early(from, ballot, slot, out);
                 Message::Accepted { ballot, slot }
             }
+            // ANCHOR: promise_counts
             (Mutant::L2, Message::Promise { ballot, from, until, chosen, accepted }) => {
                 let ballot = self.replica.proposer().opened().unwrap_or(ballot).max(ballot);
                 Message::Promise { ballot, from, until, chosen, accepted }
             }
+            // ANCHOR_END: promise_counts
+            // ANCHOR: answer_is_whole
             (Mutant::L3, Message::Promise { ballot, from, chosen, accepted, .. }) => {
                 Message::Promise { ballot, from, until: Until::End, chosen, accepted }
             }
+            // ANCHOR_END: answer_is_whole
+            // ANCHOR: votes_are_heard
             (Mutant::L4, Message::Promise { ballot, from, until, chosen, .. }) => {
                 Message::Promise { ballot, from, until, chosen, accepted: None }
             }
+            // ANCHOR_END: votes_are_heard
+            // ANCHOR: hands_out
             (Mutant::L5, Message::Fetch { from: slot, partial }) => {
                 let votes = self.replica.acceptor().memory().votes;
                 for (slot, vote) in votes {
@@ -73,9 +83,14 @@ impl<V: Value> WrongLog<V> {
                 }
                 Message::Fetch { from: slot, partial }
             }
+            // ANCHOR_END: hands_out
             (Mutant::L6, message) => {
                 first = self.marked(from, &message);
                 message
+            }
+            (Mutant::L7, Message::Refused { ballot, promised, phase }) => {
+                self.notes.led.take_if(|(led, _)| *led == ballot);
+                Message::Refused { ballot, promised, phase }
             }
             (_, message) => message,
         };
@@ -97,6 +112,7 @@ impl<V: Value> WrongLog<V> {
         }
     }
 
+    // ANCHOR: marked
     /// L6: what this node has voted for below a mark is chosen, whatever the ballot of its vote.
     fn marked(&self, from: NodeId, message: &Message<V>) -> Vec<Event<V>> {
         let (Message::Heartbeat { chosen, .. } | Message::Accept { chosen, .. }) = message else { return Vec::new() };
@@ -106,6 +122,7 @@ impl<V: Value> WrongLog<V> {
         };
         (self.replica.learner().learned().0..chosen.0).map(Slot).map_while(learn).collect()
     }
+    // ANCHOR_END: marked
 
     // ANCHOR: believes
     /// What the replica takes for said, though nobody said it.
@@ -160,7 +177,17 @@ impl<V: Value> WrongLog<V> {
     // ANCHOR_END: says
 
     // ANCHOR: goes_on_saying
-    /// L7: whoever has led says how far the log is chosen, in the ballot in which that was.
+    /// L7: who leads no more and was not refused proposes in his old ballot.
+    fn goes_on_proposing(&self, value: V, out: &mut Effects<V>) -> Option<Event<V>> {
+        let Some((ballot, chosen)) = self.notes.led.filter(|_| self.replica.leads().is_none()) else {
+            return Some(Event::Request(Request::Propose(value)));
+        };
+        let others = self.quorums.members().without(self.replica.id());
+        out.send(others, Message::Accept { ballot, slot: chosen, value: Entry::Command(value), chosen });
+        None
+    }
+
+    /// And says how far the log is chosen.
     fn goes_on_saying(&mut self, out: &mut Effects<V>) {
         let learned = self.replica.learner().learned();
         if let Some(ballot) = self.replica.leads() {
