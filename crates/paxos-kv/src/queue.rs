@@ -42,7 +42,7 @@ struct UnderWay {
     batch: Batch,
     tokens: Vec<u64>,
     /// An orphan: the leadership that it was proposed in is over. It may be chosen all the same, and is waited for
-    /// until so many signs of life have been seen.
+    /// until so many signs of life have been seen: heartbeats of a leader, and alarms of the replica here.
     patience: Option<u8>,
 }
 
@@ -92,8 +92,14 @@ impl Queue {
     /// matter which of them was chosen: what came of one is the answer to the other. (To open a session is no operation
     /// of a session, and carries a number of its own for this.) A counter instead would begin again when the node restarts, and
     /// give the answers for a batch of its former life to clients of this one.
+    ///
+    /// Of several that are equal, the newest is settled: one for each time that their bytes are chosen. It is the one that
+    /// was refused, if one was, since the log refuses a batch at once or never. And it is the one that takes a place in
+    /// the pipeline, if one does, since orphans are older: were an orphan settled instead, and never chosen itself, the
+    /// place would be lost. Whoever asked for the older one hears the same answer when that is chosen too, and else that
+    /// nobody knows: the same command was asked again, so hardly anybody waits there.
     pub(crate) fn settle(&mut self, batch: &Batch) -> Vec<u64> {
-        let found = self.under_way.iter().position(|under_way| under_way.batch == *batch);
+        let found = self.under_way.iter().rposition(|under_way| under_way.batch == *batch);
         let Some(settled) = found.and_then(|position| self.under_way.remove(position)) else { return Vec::new() };
         self.led -= usize::from(settled.patience.is_none());
         settled.tokens
@@ -109,7 +115,7 @@ impl Queue {
         core::mem::take(&mut self.waiting).into_iter().flat_map(|waiting| waiting.tokens)
     }
 
-    /// The log goes on without the orphans. Returns whose commands are waited for no longer.
+    /// A sign of life: the log goes on without the orphans. Returns whose commands are waited for no longer.
     pub(crate) fn lose_patience(&mut self) -> Vec<u64> {
         let mut lost = Vec::new();
         self.under_way.retain_mut(|under_way| {

@@ -176,7 +176,50 @@ fn the_same_command_twice_is_answered_twice_and_done_once() {
     for batch in theatre.proposed() {
         theatre.choose(Entry::Command(batch));
     }
-    assert_eq!(theatre.answers(), [(1, appended(1)), (2, appended(1))]);
+    assert_eq!(theatre.answers(), [(2, appended(1)), (1, appended(1))], "one for each time that it is chosen");
+}
+
+/// Clients ask a leader that is elected again for what they have asked it before. What is chosen then looks like what was
+/// proposed in the leadership before, and is not.
+#[test]
+fn a_leader_that_is_asked_again_gets_its_places_back() {
+    let mut theatre = Theatre::leading(Options::default());
+    let pipeline = Options::default().pipeline as u64;
+    (0..pipeline).for_each(|number| theatre.execute(number, nth(number)));
+    assert_eq!(theatre.proposed().len() as u64, pipeline);
+    theatre.tell(Output::Follows { leader: None });
+    theatre.tell(Output::Leads { ballot: BALLOT });
+    (0..pipeline).for_each(|number| theatre.execute(10 + number, nth(number)));
+    let again = theatre.proposed();
+    assert_eq!(again.len() as u64, pipeline);
+
+    again.into_iter().for_each(|batch| drop(theatre.choose(Entry::Command(batch))));
+    let answers: Vec<_> = (0..pipeline).map(|number| (10 + number, appended(number + 1))).collect();
+    assert_eq!(theatre.answers(), answers, "who asks now hears it now");
+    (0..pipeline).for_each(|number| theatre.execute(20 + number, nth(pipeline + number)));
+    assert_eq!(theatre.proposed().len() as u64, pipeline, "all places are free");
+
+    // Of the orphans, one is chosen too, and is not done again; of the others nobody knows.
+    theatre.choose(Entry::Command(Batch::of(&[nth(2)])));
+    assert_eq!(theatre.answers(), [(2, appended(3))]);
+    (0..20).for_each(|_| theatre.heartbeat(1));
+    assert_eq!(theatre.answers(), [0, 1, 3].map(|token| (token, Reply::Unknown)));
+    assert_eq!(theatre.service.status().under_way, pipeline);
+}
+
+#[test]
+fn what_is_refused_is_what_was_proposed_last() {
+    let mut theatre = Theatre::leading(Options::default());
+    theatre.execute(1, nth(0));
+    theatre.tell(Output::Follows { leader: None });
+    theatre.tell(Output::Leads { ballot: BALLOT });
+    theatre.execute(2, nth(0));
+    let [first, second] = &theatre.proposed()[..] else { panic!("two are proposed") };
+    assert_eq!(first, second);
+    theatre.tell(Output::Refused { value: second.clone(), why: Refusal::Busy });
+    assert_eq!(theatre.answers(), [(2, Reply::Busy)], "the first may be chosen");
+    theatre.choose(Entry::Command(first.clone()));
+    assert_eq!(theatre.answers(), [(1, appended(1))]);
 }
 
 #[test]
