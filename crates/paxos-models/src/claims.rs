@@ -204,11 +204,16 @@ pub fn multi() -> Vec<Claim> {
     let short = |quorums| Setting { loopback: Loopback::AtOnce, ..full(quorums) };
     let crash = Setting { disk: Disk::Manual, ..short(majority(3)) };
     let one_crash = |bounds| Bounds { crashes: 1, may_crash: NodeSet::first(3), ..bounds };
+    let alone = asks(&[(1, Campaign)]);
     let one = asks(&[(1, Campaign), (1, Propose('a'))]);
     let two = asks(&[(1, Campaign), (1, Propose('a')), (1, Propose('b'))]);
     let campaigns = asks(&[(1, Campaign), (2, Campaign)]);
     let rivals = asks(&[(1, Campaign), (1, Propose('a')), (2, Campaign), (2, Propose('b'))]);
     let read = asks(&[(1, Campaign), (1, Propose('a')), (2, Campaign), (1, Read(1))]);
+    let lost = |node, crashes, bounds: &Bounds<_>| {
+        let (losses, may_crash) = (1, NodeSet::only(NodeId(node)));
+        Bounds { losses, crashes, may_crash, ..bounds.clone() }
+    };
     let timer = |bounds| Bounds { fires: 1, may_fire: NodeSet::only(NodeId(1)), ..bounds };
     let claim = |what, setting, protocol, states, quick| Claim { what, setting, protocol, depth: None, states, quick };
     let (multi, quiet) = (Protocol::Multi, Protocol::Quiet);
@@ -221,15 +226,15 @@ pub fn multi() -> Vec<Claim> {
             46_632,
             true,
         ),
-        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 106_519, true),
+        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 127_405, true),
         claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 19_276, true),
-        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 577_203, true),
-        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one)), 142_886, true),
+        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 642_542, true),
+        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one.clone())), 142_886, true),
         claim(
             "log of 3: 2 lead, 1 command each, no heartbeats *",
             short(majority(3)),
             quiet(rivals.clone()),
-            451_438,
+            443_182,
             true,
         ),
         claim(
@@ -241,12 +246,30 @@ pub fn multi() -> Vec<Claim> {
         ),
         Claim {
             depth: Some(12),
-            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 330_689, true)
+            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 310_765, true)
         },
         claim("log of 3: 1 leads, 2 commands, 1 crash *", crash, multi(one_crash(two)), 2_343_186, false),
         Claim {
             depth: Some(14),
-            ..claim("log of 3: 2 lead, 1 command each *", short(majority(3)), multi(rivals), 1_402_372, false)
+            ..claim("log of 3: 2 lead, 1 command each *", short(majority(3)), multi(rivals), 1_413_714, false)
+        },
+        claim(
+            "log of 3: 1 campaigns, another loses its disk *",
+            short(majority(3)),
+            multi(lost(2, 1, &alone)),
+            41_914,
+            true,
+        ),
+        claim("log of 3: 1 campaigns, loses its disk, 2 crashes *", crash, multi(lost(1, 2, &alone)), 383_166, true),
+        Claim {
+            depth: Some(20),
+            ..claim(
+                "log of 3: 1 leads, 1 command, a lost disk *",
+                short(majority(3)),
+                multi(lost(2, 1, &one)),
+                324_678,
+                true,
+            )
         },
     ]
     // ANCHOR_END: log_claims
