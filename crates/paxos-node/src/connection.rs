@@ -9,7 +9,10 @@ use std::{
     io,
     marker::PhantomData,
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard},
+    sync::{
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::{Duration, Instant},
 };
 
@@ -47,6 +50,8 @@ struct Line<Q, O> {
     state: Mutex<State<O>>,
     /// Something is there to be written, or nobody is left who could ask.
     written: Notify,
+    /// How many reads have brought something.
+    heard: AtomicU64,
     asks: PhantomData<fn(Q)>,
 }
 
@@ -107,13 +112,22 @@ impl<Q: Serialize, O: DeserializeOwned + Send + 'static> Connection<Q, O> {
         };
         let (stream, inbound, node, says) =
             timeout_at(deadline.into(), connecting).await.map_err(|_| ClientError::TimedOut)??;
-        let out = Outbound::new(says);
+        Ok(Self::begin(stream, inbound, node, Outbound::new(says)))
+    }
+
+    /// A connection that has been welcomed, and its task.
+    fn begin(stream: TcpStream, inbound: Inbound, node: NodeId, out: Outbound) -> Self
+    where
+        Q: 'static,
+    {
         let state = State { out, waiting: HashMap::new(), next: 0, over: None, handles_gone: false };
-        let line = Arc::new(Line { node, state: Mutex::new(state), written: Notify::new(), asks: PhantomData });
+        let (written, heard) = (Notify::new(), AtomicU64::new(0));
+        let line = Arc::new(Line { node, state: Mutex::new(state), written, heard, asks: PhantomData });
         let (reader, writer) = stream.into_split();
-        let (task, closing) = (Arc::clone(&line), Arc::clone(&line));
-        tokio::spawn(async move { task.run(reader, writer, inbound).await });
-        Ok(Self { line, _open: Arc::new(Open(Box::new(move || closing.close()))) })
+        let closing = Arc::clone(&line);
+        let task = Task(Arc::clone(&line));
+        tokio::spawn(async move { task.0.run(reader, writer, inbound).await });
+        Self { line, _open: Arc::new(Open(Box::new(move || closing.close()))) }
     }
 
     /// The node at the other end.
@@ -128,27 +142,65 @@ impl<Q: Serialize, O: DeserializeOwned + Send + 'static> Connection<Q, O> {
         self.line.lock().over.is_some()
     }
 
+    /// A number that grows whenever anything comes from the node. A connection that has vanished without a word, as one
+    /// does when something on the way has forgotten it, is over only when the system gives up, many minutes later. Whoever
+    /// has waited in vain, and finds the number as it was, had better make another one.
+    #[must_use]
+    pub fn heard(&self) -> u64 {
+        self.line.heard.load(Relaxed)
+    }
+
+    /// Whether `other` is a handle of the same connection.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.line, &other.line)
+    }
+
     /// Asks at once, and answers later: the future need not be polled for the request to leave, and requests leave in
-    /// the order of the calls. Dropping it takes nothing back.
+    /// the order of the calls. Dropping it takes nothing back, but it then counts no longer among those that wait.
     ///
     /// # Errors
     ///
     /// Those of [`ClientError`]; [`ClientError::is_unknown`] tells which leave the outcome open. When the connection
-    /// breaks, that is the end of everything that is unanswered. There is no deadline: whoever has one stops waiting.
+    /// breaks, or the runtime that it lives on ends, that is the end of everything that is unanswered. There is no
+    /// deadline: whoever has one stops waiting.
     pub fn ask(&self, request: &Q) -> impl Future<Output = Result<O, ClientError>> + Send + use<Q, O> {
         let (answer, answered) = oneshot::channel();
-        if let Err(error) = self.line.ask(request, answer) {
-            let (answer, refused) = oneshot::channel();
-            let _ = answer.send(Err(error)); // we hold the other end
-            return answer_of(refused);
+        // Made here and not when the future is polled: it may be dropped before.
+        let asked = self.line.ask(request, answer).map(|id| Waits { line: Arc::clone(&self.line), id: Some(id) });
+        async move {
+            let mut waits = asked?;
+            let answer = answered.await;
+            waits.id = None;
+            let unread = || io::Error::new(io::ErrorKind::ConnectionAborted, "nobody reads the answers");
+            answer.unwrap_or_else(|_| Err(ClientError::Lost(unread())))
         }
-        answer_of(answered)
     }
 }
 
-async fn answer_of<O>(answered: oneshot::Receiver<Result<O, ClientError>>) -> Result<O, ClientError> {
-    let lost = || ClientError::Lost(io::Error::new(io::ErrorKind::ConnectionAborted, "nobody reads the answers"));
-    answered.await.unwrap_or_else(|_| Err(lost()))
+/// Somebody who waits for an answer. Dropped before that has come, it is waited for no longer.
+struct Waits<Q, O> {
+    line: Arc<Line<Q, O>>,
+    id: Option<u64>,
+}
+
+impl<Q, O> Drop for Waits<Q, O> {
+    fn drop(&mut self) {
+        if let Some(id) = self.id {
+            self.line.lock().waiting.remove(&id);
+        }
+    }
+}
+
+/// The task of a connection, which is over when the task is: also when its runtime ends, and the task is dropped where it
+/// stands.
+struct Task<Q, O>(Arc<Line<Q, O>>);
+
+impl<Q, O> Drop for Task<Q, O> {
+    fn drop(&mut self) {
+        let runtime = "the runtime that it lived on has ended";
+        self.0.end(Over::Lost(io::ErrorKind::ConnectionAborted, runtime.into()));
+    }
 }
 
 impl<Q, O> Clone for Connection<Q, O> {
@@ -175,10 +227,21 @@ impl<Q, O> Line<Q, O> {
         self.lock().handles_gone = true;
         self.written.notify_one();
     }
+
+    /// It is over, unless it was before; everybody who still waits is told so.
+    fn end(&self, over: Over) {
+        let mut state = self.lock();
+        let over = state.over.get_or_insert(over).clone();
+        let waiting = std::mem::take(&mut state.waiting);
+        drop(state);
+        for (_, answer) in waiting {
+            let _ = answer.send(Err(ClientError::from(&over))); // whoever has stopped waiting needs none
+        }
+    }
 }
 
 impl<Q: Serialize, O: DeserializeOwned> Line<Q, O> {
-    fn ask(&self, request: &Q, answer: oneshot::Sender<Result<O, ClientError>>) -> Result<(), ClientError> {
+    fn ask(&self, request: &Q, answer: oneshot::Sender<Result<O, ClientError>>) -> Result<u64, ClientError> {
         let mut state = self.lock();
         if let Some(over) = &state.over {
             // It was never sent, so nothing can have come of it.
@@ -196,7 +259,7 @@ impl<Q: Serialize, O: DeserializeOwned> Line<Q, O> {
         if silent {
             self.written.notify_one(); // otherwise somebody has done so
         }
-        Ok(())
+        Ok(id)
     }
 
     /// Carries what is asked and answered until the connection is over, and then tells everybody who still waits.
@@ -205,14 +268,8 @@ impl<Q: Serialize, O: DeserializeOwned> Line<Q, O> {
             over = self.write(writer) => over,
             over = self.read(reader, inbound) => over,
         };
-        let mut state = self.lock();
-        let error = over.err().unwrap_or_else(|| Over::Lost(io::ErrorKind::NotConnected, "it was closed here".into()));
-        let waiting = std::mem::take(&mut state.waiting);
-        state.over = Some(error.clone());
-        drop(state);
-        for (_, answer) in waiting {
-            let _ = answer.send(Err(ClientError::from(&error))); // whoever has stopped waiting needs none
-        }
+        let closed = || Over::Lost(io::ErrorKind::NotConnected, "it was closed here".into());
+        self.end(over.err().unwrap_or_else(closed));
     }
 
     /// Writes all that has gathered, again and again; and now and then that we are here.
@@ -246,6 +303,7 @@ impl<Q: Serialize, O: DeserializeOwned> Line<Q, O> {
             self.hear(&mut answers)?;
             let length = reader.read(inbound.room()).await.map_err(Over::from)?;
             inbound.filled(length).map_err(Over::from)?;
+            self.heard.fetch_add(1, Relaxed);
         }
     }
 
@@ -288,9 +346,13 @@ impl From<ReadError> for Over {
     }
 }
 
-/// Requests without an answer, at a time: no more than a node takes from one client.
+/// Requests whose answers are waited for, at a time: no more than a node takes from one client. The node also counts those
+/// that nobody waits for any more, and says itself when they are too many.
 const IN_FLIGHT: usize = crate::serve::UNANSWERED;
 /// How often to say that we are here when there is nothing else to say. A node lets its clients be silent for longer.
 const HERE: Duration = Duration::from_secs(60);
 /// Room that is kept when everything is written, in bytes.
 const KEPT: usize = 256 * 1024;
+
+#[cfg(test)]
+mod tests;
