@@ -282,6 +282,8 @@ pub enum Failure {
     TooManyUnderWay,
     /// It is no command. Nothing was done.
     Unreadable,
+    /// All keys and values would have more than [`MAX_STORE`] bytes. Nothing was done.
+    StoreFull,
 }
 
 impl Failure {
@@ -290,7 +292,7 @@ impl Failure {
     pub const fn is_unknown(self) -> bool {
         match self {
             Self::SessionExpired | Self::Acknowledged => true,
-            Self::KeyTooLong | Self::ValueTooLong | Self::TooManyUnderWay | Self::Unreadable => false,
+            Self::KeyTooLong | Self::ValueTooLong | Self::TooManyUnderWay | Self::Unreadable | Self::StoreFull => false,
         }
     }
 }
@@ -304,10 +306,14 @@ impl fmt::Display for Failure {
             Self::Acknowledged => f.write_str("acknowledged before: the answer is not kept"),
             Self::TooManyUnderWay => f.write_str("too many operations of the session are under way"),
             Self::Unreadable => f.write_str("not a command"),
+            Self::StoreFull => write!(f, "the store is full: {} MiB of keys and values", MAX_STORE >> 20),
         }
     }
 }
 
+/// The most bytes of all keys and values, each entry counted with 16 more: 512 MiB. A snapshot of them is well below what a
+/// learner takes, so the log can always be cut.
+pub const MAX_STORE: usize = 512 << 20;
 /// The most bytes of a key: 1 KiB.
 pub const MAX_KEY: usize = 1 << 10;
 /// The most bytes of a value: 256 KiB.

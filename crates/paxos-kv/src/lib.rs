@@ -78,8 +78,8 @@ mod wire;
 pub use ask::{Ask, Output, Reply, Request, Status};
 pub use batch::{Batch, Commands, MAX_COMMAND};
 pub use command::{
-    Command, Failure, Found, MAX_KEY, MAX_PAGE, MAX_PAGE_BYTES, MAX_VALUE, Operation, Outcome, Page, Query, SessionId,
-    Written,
+    Command, Failure, Found, MAX_KEY, MAX_PAGE, MAX_PAGE_BYTES, MAX_STORE, MAX_VALUE, Operation, Outcome, Page, Query,
+    SessionId, Written,
 };
 pub use machine::Machine;
 pub use service::{Log, Options, Service};

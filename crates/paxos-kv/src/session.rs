@@ -151,13 +151,14 @@ pub(crate) fn encode(answer: Option<Answer>) -> (u8, u64) {
 
 /// What [`encode`] made; `None` when it made no such thing.
 pub(crate) fn decode(kind: u8, number: u64) -> Option<Option<Answer>> {
-    const FAILURES: [Failure; 6] = [
+    const FAILURES: [Failure; 7] = [
         Failure::KeyTooLong,
         Failure::ValueTooLong,
         Failure::SessionExpired,
         Failure::Acknowledged,
         Failure::TooManyUnderWay,
         Failure::Unreadable,
+        Failure::StoreFull,
     ];
     let flag = |number: u64| if number < 2 { Some(number == 1) } else { None };
     Some(match kind {

@@ -6,7 +6,8 @@ use core::ops::Bound;
 use paxos_messages::Bytes;
 
 use crate::{
-    Failure, Found, MAX_PAGE, MAX_PAGE_BYTES, MAX_VALUE, Operation, Outcome, Page, Query, Written, hash::Fold,
+    Failure, Found, MAX_PAGE, MAX_PAGE_BYTES, MAX_STORE, MAX_VALUE, Operation, Outcome, Page, Query, Written,
+    hash::Fold,
 };
 
 /// The entries, and what is known of all of them together.
@@ -33,6 +34,17 @@ impl Store {
 
     /// Carries out an operation that has been [checked](crate::Command::check).
     pub(crate) fn run(&mut self, operation: &Operation<&[u8]>) -> Outcome {
+        self.run_within(MAX_STORE, operation)
+    }
+
+    fn run_within(&mut self, most: usize, operation: &Operation<&[u8]>) -> Outcome {
+        if let Operation::Put { key, value }
+        | Operation::CompareAndSwap { key, value, .. }
+        | Operation::Append { key, suffix: value } = operation
+            && most < self.bytes + (self.entries.len() + 1) * PER_ENTRY + key.len() + value.len()
+        {
+            return Outcome::Failed(Failure::StoreFull);
+        }
         let written = match *operation {
             Operation::Read(ref query) => return Outcome::Found(self.read(query)),
             Operation::Put { key, value } => Written::Put { existed: self.put(key, value.into()) },
@@ -145,5 +157,28 @@ impl Store {
         });
         store.entries = cells.collect();
         store
+    }
+}
+
+/// What an entry costs beside its bytes, about: a snapshot says their lengths.
+const PER_ENTRY: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_store_takes_nothing_more_until_something_is_deleted() {
+        let (mut store, most) = (Store::new(), 3 * (PER_ENTRY + 10));
+        let put = |key: &'static [u8]| Operation::Put { key, value: b"12345678".as_slice() };
+        for key in [b"k1", b"k2", b"k3"] {
+            assert_eq!(store.run_within(most, &put(key)), Outcome::Wrote(Written::Put { existed: false }));
+        }
+        let full = Outcome::Failed(Failure::StoreFull);
+        assert_eq!(store.run_within(most, &put(b"k4")), full);
+        assert_eq!(store.run_within(most, &Operation::Append { key: b"k1".as_slice(), suffix: b"9" }), full);
+        assert_eq!((store.len(), store.bytes()), (3, 30), "nothing was done");
+        store.run_within(most, &Operation::Delete { key: b"k1".as_slice() });
+        assert_eq!(store.run_within(most, &put(b"k4")), Outcome::Wrote(Written::Put { existed: false }));
     }
 }
