@@ -57,7 +57,8 @@
 //! It does not change its members. It does not execute commands, know clients, or batch: a command is any value, also a
 //! batch of them (`paxos-kv` does all three). It does not tell a client what became of its command: whoever proposed
 //! it sees it chosen, or does not, and a command may be chosen twice when it was proposed twice. It has no leases: a
-//! read costs a question to a quorum.
+//! read costs a question to a quorum. A node may be elected that is far behind; it serves when it has caught up. One that
+//! receives a snapshot more slowly than the next is made never does.
 #![no_std]
 
 extern crate alloc;
@@ -90,9 +91,9 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// 64 slots under way; 4,096 kept.
+    /// 64 slots under way; 1,024 kept, which is 256 MiB where each is a batch of 256 KiB.
     fn default() -> Self {
-        Self { window: 64, retain: 4_096 }
+        Self { window: 64, retain: 1_024 }
     }
 }
 

@@ -1,5 +1,6 @@
-//! A node and its records: at every moment of a random life, a crash loses nothing that was promised. And a node
-//! among liars: whatever a member says, the node goes on.
+//! A node and its records: at every moment of a random life they tell what it has promised, all of it. (That nothing leaves
+//! before its record is stable is what a `World` with unsynced disks sees to.) And a node among liars: whatever a member
+//! says, the node goes on.
 
 use paxos_messages::{
     Ballot, Vote,
@@ -112,7 +113,7 @@ impl Lives {
 }
 
 #[test]
-fn a_crash_at_any_moment_breaks_no_promise() {
+fn at_any_moment_the_records_tell_every_promise() {
     let (mut chosen, mut forgotten) = (0, 0);
     for seed in 0..150 {
         let (mut lives, mut dice) = (Lives::new(), Dice(seed));
