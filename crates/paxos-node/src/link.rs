@@ -3,10 +3,16 @@
 //! A link promises nothing. A message waits in a bounded queue while the peer is away, is dropped when the queue is
 //! full, and is lost when the connection breaks under it. Paxos is safe under all of that, and its timers ask again.
 //!
+//! A connection can be dead and not know it: when the line is cut, or the peer loses its power, nothing comes back, and
+//! TCP tries again for many minutes, ever more seldom. Then the link would stay dead for as long after the line has
+//! healed as it was cut before. So the peer says that it is there, [every second](HERE), and a link that has heard
+//! nothing for [a few](SILENCE) is broken: it connects anew.
+//!
 //! A peer that turns us away is misconfigured, or we are. It says why, and the logs of both tell.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    convert::Infallible,
     io,
     marker::PhantomData,
     net::SocketAddr,
@@ -20,7 +26,7 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpStream, tcp::ReadHalf},
     select,
     sync::mpsc,
     time::{Instant, sleep, sleep_until, timeout},
@@ -132,6 +138,8 @@ pub(crate) struct Link {
     pub(crate) address: SocketAddr,
     /// How long each message is held before it leaves, as a slow network would.
     pub(crate) delay: Duration,
+    /// How long the peer may be silent: [`SILENCE`], unless a test has less patience.
+    pub(crate) silence: Duration,
     pub(crate) seed: u64,
 }
 
@@ -143,12 +151,12 @@ impl Link {
         let mut said = Said::default();
         loop {
             match self.connect().await {
-                Ok((stream, says)) => {
+                Ok((stream, inbound, says)) => {
                     let since = Instant::now();
                     said = Said::default();
                     info!(target: "paxos::link", node = %id, to = %peer, "connected");
                     self.stats.connected(peer, true);
-                    let carried = self.carry(stream, says, &mut queue).await;
+                    let carried = self.carry(stream, inbound, says, &mut queue).await;
                     self.stats.connected(peer, false);
                     match carried {
                         Ok(()) => return,
@@ -176,8 +184,8 @@ impl Link {
         }
     }
 
-    /// A connection that the peer has welcomed, and the seal of what is said on it.
-    async fn connect(&self) -> Result<(TcpStream, Seal), Failure> {
+    /// A connection that the peer has welcomed, what it says there, and the seal of what is said to it.
+    async fn connect(&self) -> Result<(TcpStream, Inbound, Seal), Failure> {
         let mut stream = timeout(CONNECT, TcpStream::connect(self.address)).await.map_err(io::Error::from)??;
         // Connecting to a free port of one's own machine can meet itself, when the port it is given is the very one
         // it asks for (TCP simultaneous open). That is no peer.
@@ -187,22 +195,24 @@ impl Link {
         stream.set_nodelay(true)?;
         let who = Who::Peer { id: self.own.node, to: self.peer, membership: self.own.membership.clone() };
         let calling = Calling::new(&self.own.cluster, self.key.as_ref(), who)?;
-        let mut inbound = Inbound::new(); // it says nothing after the handshake, so nothing is lost with the buffer
+        let mut inbound = Inbound::new();
         let reached = timeout(WELCOME, call(&calling, &mut stream, &mut inbound)).await.map_err(io::Error::from)??;
         if reached.node != self.peer {
             return Err(Failure::Refused(format!("it is {}, not {}", reached.node, self.peer)));
         }
-        Ok((stream, reached.says))
+        inbound.admit(reached.hears);
+        Ok((stream, inbound, reached.says))
     }
 
-    /// Writes what comes out of the queue until it is closed (`Ok`) or the connection breaks. All that waits leaves in
-    /// one write.
+    /// Writes what comes out of the queue until it is closed (`Ok`), the connection breaks or the peer falls silent. All
+    /// that waits leaves in one write.
     async fn carry(
         &self,
         mut stream: TcpStream,
+        inbound: Inbound,
         says: Seal,
         queue: &mut mpsc::UnboundedReceiver<Parcel>,
-    ) -> io::Result<()> {
+    ) -> Result<(), ReadError> {
         let (mut reader, mut writer) = stream.split();
         let mut out = Outbound::new(says);
         let writing = async {
@@ -224,12 +234,24 @@ impl Link {
             }
             Ok(())
         };
-        // A peer says nothing more. Listening all the same tells at once that it has gone, instead of at the
-        // message after the one that is lost.
-        let mut nothing = [0];
         select! {
             end = writing => end,
-            read = reader.read(&mut nothing) => Err(read.err().unwrap_or_else(|| io::ErrorKind::ConnectionAborted.into())),
+            Err(end) = self.listen(&mut reader, inbound) => Err(end),
+        }
+    }
+
+    /// Hears that the peer is there, until it is not. Its leaving is heard at once, and not at the message after the
+    /// one that is lost.
+    async fn listen(&self, reader: &mut ReadHalf<'_>, mut inbound: Inbound) -> Result<Infallible, ReadError> {
+        loop {
+            while let Some(payload) = inbound.payload()? {
+                if !payload.is_empty() {
+                    return Err(ReadError::Wrong("it answers, and has only to say that it is there".into()));
+                }
+            }
+            let silent = |_| io::Error::new(io::ErrorKind::TimedOut, format!("nothing heard for {:?}", self.silence));
+            let length = timeout(self.silence, reader.read(inbound.room())).await.map_err(silent)??;
+            inbound.filled(length)?;
         }
     }
 }
@@ -327,6 +349,11 @@ impl Backoff {
     }
 }
 
+/// How often a node says on every connection of a peer that it is there.
+pub(crate) const HERE: Duration = Duration::from_secs(1);
+/// A peer that has said nothing for so long is not there. Several times [`HERE`], because one that is only slow is. No
+/// link stays dead for much longer than this once the line is whole again.
+pub(crate) const SILENCE: Duration = Duration::from_secs(4);
 /// Bytes that wait for one peer, with [`PARCEL`] for each parcel.
 const QUEUE: usize = 16 << 20;
 /// What a parcel costs beside its bytes.

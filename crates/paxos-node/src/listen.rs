@@ -29,16 +29,17 @@ use tokio::{
     net::{TcpListener, TcpStream},
     select,
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
-    time::{sleep, timeout},
+    time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tracing::{debug, info, warn};
 
 use crate::{
     Answers, Identity, Key, Postbox, Stats,
     hello::{Admission, Challenge, Challenging, Greeting, Hello, Who},
+    link::HERE,
     seal::{Proof, Seal},
     told::Told,
-    wire::{Inbound, ReadError, framed},
+    wire::{Inbound, Outbound, ReadError, framed},
 };
 
 /// Greets connections and brings what they say to the process.
@@ -52,6 +53,8 @@ pub(crate) struct Reception<P: Process, A: Answers<P>> {
     pub(crate) idle: Duration,
     /// How long a client may leave unread what waits for it.
     pub(crate) stalled: Duration,
+    /// How often to say to each peer that this node is there.
+    pub(crate) here: Duration,
     /// Who has connected and proved nothing, the one who has waited the longest first. Losing the sender ends it.
     strangers: Mutex<VecDeque<(u64, oneshot::Sender<Infallible>)>>,
     pub(crate) clients: Arc<Semaphore>,
@@ -88,6 +91,7 @@ where
             stats,
             idle: IDLE,
             stalled: STALLED,
+            here: HERE,
             strangers: Mutex::default(),
             clients: Arc::new(Semaphore::new(CLIENTS)),
             connections: AtomicU64::new(0),
@@ -213,16 +217,30 @@ where
         }
     }
 
-    /// Brings a peer's messages to the process, until it leaves or another connection speaks for it.
-    async fn hear(&self, peer: NodeId, mut caller: Caller) -> Result<(), ReadError> {
+    /// Brings a peer's messages to the process, until it leaves or another connection speaks for it. Says meanwhile
+    /// that this node is there, so that the peer knows whether the line still carries anything.
+    async fn hear(&self, peer: NodeId, caller: Caller) -> Result<(), ReadError> {
         let (speaker, replaced) = oneshot::channel();
         self.speaking.lock().expect("no thread panics with it").insert(peer, speaker);
         let node = self.own.node;
         info!(target: "paxos::link", %node, from = %peer, "a peer has connected");
+        let Caller { mut stream, mut inbound, says } = caller;
+        let (mut reader, mut writer) = stream.split();
+        let saying = async {
+            let (mut here, mut out) = (interval(self.here), Outbound::new(says));
+            here.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            loop {
+                here.tick().await;
+                out.push_frame(&[]);
+                let length = out.unwritten().len();
+                writer.write_all(out.unwritten()).await?;
+                out.written(length);
+            }
+        };
         let hearing = async {
             loop {
                 let (mut messages, mut bytes) = (Vec::new(), 0);
-                caller.inbound.values(|message, length| {
+                inbound.values(|message, length| {
                     messages.push(message);
                     bytes += length;
                 })?;
@@ -234,11 +252,13 @@ where
                         debug!(%node, from = %peer, count, "messages are dropped: the process is behind");
                     }
                 }
-                caller.read().await?;
+                let length = reader.read(inbound.room()).await?;
+                inbound.filled(length)?;
             }
         };
         select! {
             end = hearing => end,
+            end = saying => end,
             _ = replaced => Ok(()),
         }
     }

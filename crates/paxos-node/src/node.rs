@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 
 use crate::{
     Answers, AskError, Clock, Disk, Durations, Identity, Key, Local, Observer, Postbox, Stats, drive, hello, limit,
-    link::{Link, Links},
+    link::{Link, Links, SILENCE},
     listen::Reception,
     mailbox,
 };
@@ -103,7 +103,8 @@ where
             .into_iter()
             .map(|(peer, queue)| {
                 let (own, key, stats, address) = (identity.clone(), key.clone(), stats.clone(), config.peers[&peer]);
-                Link { own, key, stats, peer, address, delay: config.delay, seed: config.seed }.run(queue)
+                let (delay, silence, seed) = (config.delay, SILENCE, config.seed);
+                Link { own, key, stats, peer, address, delay, silence, seed }.run(queue)
             })
             .collect();
         let (driving_ends, ended) = oneshot::channel::<()>();

@@ -2,7 +2,8 @@
 //!
 //! | from | to | the values of its frames |
 //! |---|---|---|
-//! | a peer | a node | the process's messages; the node says nothing |
+//! | a peer | a node | the process's messages |
+//! | a node | a peer | none: an empty frame every second says that it is there |
 //! | a client | a node | `(id u64, Ask)`: many at a time, with ids of the client's choice |
 //! | a node | a client | [`Answer`]s, in any order, each with the id that it answers |
 //!

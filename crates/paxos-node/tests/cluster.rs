@@ -162,7 +162,7 @@ fn hangs_up(address: SocketAddr, says: &[u8], why: &str) {
     assert!(answer.contains(why), "{why:?} in {answer:?}");
 }
 
-/// A frame as others would write it: the hello of version 3 has a version, a cluster, whether there is a key, a nonce,
+/// A frame as others would write it: the hello of version 4 has a version, a cluster, whether there is a key, a nonce,
 /// and who (0 a peer, with its node, the node it looks for and its membership; 1 a client).
 fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -173,7 +173,7 @@ fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
 const NONCE: [u8; 32] = [7; 32];
 
 fn hello(cluster: &str, keyed: bool, peer: u8, to: u8, membership: &str) -> Vec<u8> {
-    frame(&(3_u16, cluster, keyed, NONCE, 0_u32, peer, to, membership))
+    frame(&(4_u16, cluster, keyed, NONCE, 0_u32, peer, to, membership))
 }
 
 #[test]

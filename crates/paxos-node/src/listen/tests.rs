@@ -1,7 +1,14 @@
-//! The reception with a short patience, in front of a process that never answers.
+//! The reception with a short patience, in front of a process that never answers; and a link to it over a bad line.
+
+use std::future::pending;
 
 use paxos_process::{EffectsOf, EventOf};
-use tokio::runtime::{Builder, Runtime};
+use tokio::{
+    io::copy_bidirectional,
+    runtime::{Builder, Runtime},
+    sync::watch,
+    task::JoinHandle,
+};
 use tracing::{
     Event, Level, Metadata, Subscriber,
     span::{Attributes, Id, Record},
@@ -9,8 +16,9 @@ use tracing::{
 
 use super::*;
 use crate::{
-    Inbox, Matching,
+    Inbox, Matching, Outbox,
     hello::Calling,
+    link::{Link, Links, call},
     mailbox::{Input, Wait, mailbox},
     told::LINES,
     wire::{Answer, Outbound},
@@ -50,6 +58,26 @@ fn reception(key: Option<Key>, idle: Duration) -> (Arc<Reception<Mute, Silent>>,
     let mut reception = Reception::new(own, key, NodeSet::EMPTY, postbox, Stats::new([]));
     Arc::get_mut(&mut reception).unwrap().idle = idle;
     (reception, inbox)
+}
+
+/// The reception of n1, which says every few milliseconds that it is there, and the identity of n2, its peer.
+fn pair(key: &Key) -> (Arc<Reception<Mute, Silent>>, Inbox<Mute, Silent>, Identity) {
+    let own = Identity { node: NodeId(1), cluster: "test".into(), membership: "{n1,n2} 2 of 2".into() };
+    let peer = Identity { node: NodeId(2), ..own.clone() };
+    let (postbox, inbox) = mailbox(1 << 20);
+    let (peers, stats) = (NodeSet::only(peer.node), Stats::new([peer.node]));
+    let mut reception = Reception::new(own, Some(key.clone()), peers, postbox, stats);
+    Arc::get_mut(&mut reception).unwrap().here = Duration::from_millis(5);
+    (reception, inbox, peer)
+}
+
+/// Waits until it is `done`.
+async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "{what}");
+        tokio::task::yield_now().await;
+    }
 }
 
 fn runtime() -> Runtime {
@@ -261,5 +289,82 @@ fn answers_come_back_with_their_ids() {
         assert!(matches!(first.await, Err(crate::ClientError::Busy)));
         assert_eq!((second.await.unwrap(), third.await.unwrap()), (20, 30));
         listening.abort();
+    });
+}
+
+#[test]
+fn a_peer_hears_again_and_again_that_the_node_is_there() {
+    let key = Key::from_bytes([1; 32]);
+    let (reception, _inbox, peer) = pair(&key);
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, from) = listener.accept().await.unwrap();
+        let serving = tokio::spawn(Arc::clone(&reception).receive(accepted, from));
+        let who = Who::Peer { id: peer.node, to: NodeId(1), membership: peer.membership };
+        let (calling, mut inbound) = (Calling::new("test", Some(&key), who).unwrap(), Inbound::new());
+        let Ok(reached) = call(&calling, &mut stream, &mut inbound).await else { panic!("it is turned away") };
+        inbound.admit(reached.hears);
+        let mut heard = 0;
+        while heard < 5 {
+            while let Some(payload) = inbound.payload().unwrap() {
+                assert_eq!(payload, [0; 0], "it has nothing to say but that it is there");
+                heard += 1;
+            }
+            let length = timeout(PATIENCE, stream.read(inbound.room())).await.expect("it says so").unwrap();
+            inbound.filled(length).unwrap();
+        }
+        serving.abort();
+    });
+}
+
+/// A bad line to `to`: connections that come to `listener` are passed on while it is `whole`. When it is not, nothing
+/// that is said on them arrives, nobody is told, and new ones are not answered.
+async fn line(listener: TcpListener, to: SocketAddr, whole: watch::Receiver<bool>) {
+    loop {
+        let (mut here, _) = listener.accept().await.unwrap();
+        let (mut cut, mut healed) = (whole.clone(), whole.clone());
+        healed.wait_for(|whole| *whole).await.unwrap();
+        tokio::spawn(async move {
+            let mut there = TcpStream::connect(to).await.unwrap();
+            select! {
+                _ = copy_bidirectional(&mut here, &mut there) => {}
+                () = async { drop(cut.wait_for(|whole| !whole).await) } => pending().await, // and both stay open
+            }
+        });
+    }
+}
+
+#[test]
+fn a_link_over_a_line_that_is_cut_says_so_and_comes_back_when_it_is_whole() {
+    let key = Key::from_bytes([1; 32]);
+    let (reception, inbox, own) = pair(&key);
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let bad = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (to, address) = (listener.local_addr().unwrap(), bad.local_addr().unwrap());
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let (cut, whole) = watch::channel(true);
+        let passing = tokio::spawn(line(bad, to, whole));
+
+        let (peer, stats) = (NodeId(1), Stats::new([NodeId(1)]));
+        let (mut links, mut queues) = Links::new(&BTreeMap::from([(peer, address)]), stats.clone());
+        let (delay, silence) = (Duration::ZERO, Duration::from_millis(300));
+        let link = Link { own, key: Some(key), stats: stats.clone(), peer, address, delay, silence, seed: 1 };
+        let carrying = tokio::spawn(link.run(queues.pop().unwrap().1));
+        let connected = || stats.counts().peers[&peer].connected;
+        let mut arrives = |message: u8| {
+            links.send(NodeSet::only(peer), &message);
+            links.flush();
+            inputs(&inbox)
+                .iter()
+                .any(|input| matches!(input, Input::Messages { messages, .. } if messages.contains(&message)))
+        };
+        until("the line is whole", || arrives(1) && connected()).await;
+        cut.send(false).unwrap();
+        until("the counter says that the line is cut", || !connected()).await;
+        cut.send(true).unwrap();
+        until("the line is whole again", || arrives(2) && connected()).await;
+        [listening, passing, carrying].iter().for_each(JoinHandle::abort);
     });
 }
