@@ -73,7 +73,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     stage.settle();
     // ANCHOR_END: serve
 
-    println!("\nn1 comes back, with its vote for green in s1. The leader's word is enough for it to take the no-op.");
+    println!(
+        "\nn1 comes back, with its vote for green in s1. It votes for the no-op in the higher ballot, and the leader's"
+    );
+    println!("mark says that this is chosen.");
     stage.apply(&Choice::Restart(NodeId(1)));
     stage.fire(3, Timer::Heartbeat);
     stage.settle();

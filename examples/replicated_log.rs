@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     stage.fire(3, Timer::Election);
     stage.settle();
     same_everywhere(&stage);
-    println!("\nThe same five commands in the same order on all three nodes, also after a restart.");
+    println!("\nThe same five commands in the same order on all three nodes, even after a restart.");
     Ok(())
 }
 

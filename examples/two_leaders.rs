@@ -9,7 +9,7 @@
 //! is promised, and stops. The election only has to make progress *likely*. What makes the log *safe* is that
 //! acceptors keep their promises.
 //!
-//! To see that it is the promises, look at mutants M2 and M5 in `cargo paxos mutants`: there two leaders do harm.
+//! To see that it is the promises, look at mutants M13 and L2 in `cargo paxos mutants`: there two leaders do harm.
 
 use examples::Stage;
 use paxos::{

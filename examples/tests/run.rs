@@ -40,7 +40,7 @@ fn replicated_log() {
         "replicated_log",
         &[
             "n1 leads: elected once, for all slots.",
-            "The same five commands in the same order on all three nodes, also after a restart.",
+            "The same five commands in the same order on all three nodes, even after a restart.",
         ],
     );
 }
