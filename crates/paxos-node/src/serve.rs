@@ -1,15 +1,19 @@
 //! A client's connection: many requests at a time, answered in whatever order the answers come.
 //!
 //! All that one read brings goes to the process as one parcel, and all that one batch of the process answers comes
-//! back as one and leaves in one write. What a client can make the node hold is limited: requests without an answer,
-//! and answers that it does not read. A request too many is refused, which says that it will not be carried out; a
-//! client that reads nothing is left.
+//! back as one. What a client can make the node hold is limited: so many requests without an answer, and so many bytes
+//! of answers on their way to it. A request too many is refused, which says that it will not be carried out. Answers
+//! too many wait, however much there is to say; nothing more is heard of the client meanwhile. One that reads nothing
+//! for a while is left.
 
-use std::time::{Duration, Instant};
+use std::{
+    time::{Duration, Instant},
+    vec,
+};
 
 use paxos_codec::EncodeError;
 use paxos_process::Process;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     select,
@@ -43,8 +47,7 @@ where
             connection,
             postbox: &self.postbox,
             caller: Caller { stream, inbound, says: Seal::none() },
-            out: Outbound::new(says),
-            unanswered: 0,
+            saying: Saying::new(says),
             asks: Vec::new(),
         };
         let ended = serving.run(answers, self.idle, self.stalled).await;
@@ -62,9 +65,7 @@ struct Serving<'a, P: Process, A: Answers<P>> {
     connection: u64,
     postbox: &'a Postbox<P, A>,
     caller: Caller,
-    out: Outbound,
-    /// Requests that the process has been given and has not answered.
-    unanswered: usize,
+    saying: Saying<A::Reply>,
     /// What one read has brought.
     asks: Vec<Asked<A::Ask>>,
 }
@@ -81,32 +82,38 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
         self.hear()?; // it may have asked together with its hello
         loop {
-            let writing = self.out.waiting() > 0;
-            let Self { caller: Caller { stream, inbound, .. }, out, .. } = self;
+            self.saying.go_on()?;
+            let Self { caller: Caller { stream, inbound, .. }, saying, .. } = self;
+            let (writing, crowded) = (saying.out.waiting() > 0, saying.is_crowded());
             let (mut reader, mut writer) = stream.split();
             select! {
-                parcel = answers.recv() => {
+                parcel = answers.recv(), if !crowded => {
                     // None comes from a process that has ended.
                     let Some(parcel) = parcel else { return Err(ReadError::Closed) };
                     if !writing {
                         progress = Instant::now();
                     }
-                    self.unanswered = self.unanswered.saturating_sub(parcel.len());
-                    parcel.iter().try_for_each(|answer| self.say(answer))?;
+                    saying.unsaid = parcel.into_iter();
                 }
-                written = writer.write(out.unwritten()), if writing => {
+                written = writer.write(saying.out.unwritten()), if writing => {
                     match written? {
                         0 => return Err(ReadError::Closed),
-                        length => self.out.written(length),
+                        length => self.saying.out.written(length),
                     }
                     progress = Instant::now();
                 }
-                length = reader.read(inbound.room()) => {
+                length = reader.read(inbound.room()), if !crowded => {
                     self.caller.inbound.filled(length?)?;
                     heard = Instant::now();
+                    if !writing {
+                        progress = heard; // of refusals, if any
+                    }
                     self.hear()?;
                 }
                 _ = look.tick() => {
+                    if crowded {
+                        heard = Instant::now(); // nobody listens to it
+                    }
                     if idle < heard.elapsed() {
                         return Err(ReadError::Wrong(format!("a client was silent for {idle:?}")));
                     }
@@ -120,18 +127,17 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
 
     /// Gives the process what has arrived, or says for each request why not.
     fn hear(&mut self) -> Result<(), ReadError> {
-        let Self { caller: Caller { inbound, .. }, asks, .. } = self;
+        let Self { caller: Caller { inbound, .. }, saying, asks, .. } = self;
         let bytes = read(inbound, asks)?;
         let mut refused = Vec::new();
-        let crowded = UNREAD < self.out.waiting();
-        self.asks.retain(|asked| {
+        asks.retain(|asked| {
             let answer = if MAX_REQUEST < asked.bytes - ID {
                 let reason = format!("it takes {} bytes; the limit is {MAX_REQUEST}", asked.bytes - ID);
                 Answer::Refused(asked.id, reason)
-            } else if crowded || UNANSWERED <= self.unanswered {
+            } else if UNANSWERED <= saying.unanswered {
                 Answer::Busy(asked.id)
             } else {
-                self.unanswered += 1;
+                saying.unanswered += 1;
                 return true;
             };
             refused.push(answer);
@@ -140,29 +146,59 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
         if !self.asks.is_empty() {
             let asks = std::mem::take(&mut self.asks);
             if let Err(asks) = self.postbox.asks(self.connection, asks, bytes) {
-                self.unanswered -= asks.len();
+                self.saying.unanswered -= asks.len();
                 refused.extend(asks.iter().map(|asked| Answer::Busy(asked.id)));
             }
         }
-        refused.iter().try_for_each(|answer| self.say(answer))
+        refused.iter().try_for_each(|answer| self.saying.say(answer))
     }
 
-    fn say(&mut self, answer: &Answer<A::Reply>) -> Result<(), ReadError> {
-        // The request was carried out, so it cannot be refused: only silence says that the outcome is unknown.
-        self.out.push(answer).map_err(|error: EncodeError| {
-            ReadError::Wrong(format!("an answer cannot be sent ({error}), so the outcome is unknown"))
-        })?;
-        if TOO_MUCH < self.out.waiting() {
-            return Err(ReadError::Wrong(format!("a client has not read {TOO_MUCH} bytes of answers")));
+    async fn farewell(&mut self, reason: &str) {
+        let (word, out) = (Answer::<()>::Farewell(reason.to_owned()), &mut self.saying.out);
+        if out.waiting() < UNREAD && out.push(&word).is_ok() {
+            self.caller.part_with(out.unwritten()).await;
+        }
+    }
+}
+
+/// What a client is told, as far as it is on its way, and as far as it is not.
+struct Saying<R> {
+    out: Outbound,
+    /// Answers of one parcel that are not in `out`, because there is enough. No other parcel is taken before.
+    unsaid: vec::IntoIter<Answer<R>>,
+    /// Requests that the process has been given and whose answers are not in `out`: here, in parcels that wait, or not
+    /// made yet. That bounds all of these together.
+    unanswered: usize,
+}
+
+impl<R: Serialize> Saying<R> {
+    fn new(seal: Seal) -> Self {
+        Self { out: Outbound::new(seal), unsaid: vec::IntoIter::default(), unanswered: 0 }
+    }
+
+    /// Whether the client has so much to read that there is no hurry to give it more.
+    fn is_crowded(&self) -> bool {
+        UNREAD <= self.out.waiting()
+    }
+
+    /// Says what is unsaid, as far as there is room.
+    fn go_on(&mut self) -> Result<(), ReadError> {
+        while !self.is_crowded() {
+            let Some(answer) = self.unsaid.next() else {
+                self.unsaid = vec::IntoIter::default(); // it still holds its memory
+                break;
+            };
+            self.unanswered = self.unanswered.saturating_sub(1);
+            self.say(&answer)?;
         }
         Ok(())
     }
 
-    async fn farewell(&mut self, reason: &str) {
-        let word = Answer::<()>::Farewell(reason.to_owned());
-        if self.out.waiting() < UNREAD && self.out.push(&word).is_ok() {
-            self.caller.part_with(self.out.unwritten()).await;
-        }
+    fn say(&mut self, answer: &Answer<R>) -> Result<(), ReadError> {
+        // The request was carried out, so it cannot be refused: only silence says that the outcome is unknown.
+        self.out.push(answer).map_err(|error: EncodeError| {
+            ReadError::Wrong(format!("an answer cannot be sent ({error}), so the outcome is unknown"))
+        })
     }
 }
 
@@ -178,10 +214,37 @@ fn read<Q: DeserializeOwned>(inbound: &mut Inbound, asks: &mut Vec<Asked<Q>>) ->
 
 /// The bytes of an id in front of a request.
 const ID: usize = size_of::<u64>();
-/// Requests of one client without an answer; more are refused.
+/// Requests of one client whose answers are not on their way; more are refused.
 pub(crate) const UNANSWERED: usize = 8192;
-/// Bytes of answers that a client has not read; then its requests are refused, and at the second number it is left.
+/// When so many bytes are on their way to a client, the next answers wait, and so do its requests.
 const UNREAD: usize = 4 << 20;
-const TOO_MUCH: usize = 64 << 20;
 /// How often to look whether a client is still there.
 const LOOK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_client_has_not_read_is_not_added_to() {
+        let (length, count) = (300 << 10, 50);
+        let mut saying = Saying::new(Seal::none());
+        saying.unanswered = count;
+        saying.unsaid =
+            (0..count as u64).map(|id| Answer::Reply(id, "x".repeat(length))).collect::<Vec<_>>().into_iter();
+        let mut said = 0;
+        loop {
+            saying.go_on().unwrap();
+            assert!(saying.out.waiting() < UNREAD + length + 1024, "{} bytes", saying.out.waiting());
+            assert_eq!(saying.unanswered, saying.unsaid.len());
+            assert!(saying.is_crowded() || saying.unanswered == 0, "there was room for more");
+            if saying.out.waiting() == 0 {
+                break;
+            }
+            let written = saying.out.unwritten().len().min(100_000);
+            saying.out.written(written);
+            said += written;
+        }
+        assert!(count * length < said, "{said} bytes");
+    }
+}

@@ -270,6 +270,25 @@ fn one_connection_carries_many_requests() {
 }
 
 #[test]
+fn a_client_that_reads_is_answered_however_much_there_is_to_say() {
+    let cluster = Cluster::start();
+    let long = Output::Learned("x".repeat(256 << 10));
+    let Output::Learned(value) = long.clone() else { unreachable!() };
+    assert!(cluster.ask(NodeId(1), Request::Propose(value)) == long);
+    runtime().block_on(async {
+        let address = cluster.addresses[&NodeId(1)];
+        let connected = Connection::<Request<Value>, Output<Value>>::connect(address, "test", None, deadline());
+        let connection = connected.await.unwrap();
+        // All at once, so that one batch of the process answers many of them: 75 MiB.
+        let asked: Vec<_> = (0..300).map(|_| connection.ask(&Request::Learn)).collect();
+        for answer in asked {
+            let answer = tokio::time::timeout(PATIENCE, answer).await.expect("in time");
+            assert!(answer.expect("an answer") == long);
+        }
+    });
+}
+
+#[test]
 fn what_is_unanswered_when_the_connection_breaks_is_unknown() {
     let mut cluster = Cluster::start();
     for id in [2, 3] {
