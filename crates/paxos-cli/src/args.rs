@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use paxos_mutants::Mutant;
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::{QuorumError, Quorums};
 
@@ -15,6 +16,17 @@ use paxos_quorums::{QuorumError, Quorums};
 pub(crate) fn usage(problem: impl std::fmt::Display) -> ExitCode {
     eprintln!("error: {problem}\n\nFor more information, try '--help'.");
     ExitCode::from(2)
+}
+
+/// Whether `mutant`, if there is one, is of this protocol; if not, what to say.
+pub(crate) fn is_of(mutant: Option<Mutant>, protocol: &str) -> Result<(), String> {
+    match mutant.filter(|mutant| mutant.protocol() != protocol) {
+        None => Ok(()),
+        Some(other) => {
+            let its = other.protocol();
+            Err(format!("{other} is a mutant of protocol {its}: see `cargo paxos mutants {other}`"))
+        }
+    }
 }
 
 /// A node's number, such as `1`.

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use paxos_messages::multi;
 use paxos_models::claims;
-use paxos_mutants::{Mutant, Wrong};
+use paxos_mutants::{Mutant, Wrong, WrongLog};
 use paxos_process::NodeId;
 use paxos_sim::{Bounds, World};
 use serde_json::json;
 
-use crate::args::usage;
+use crate::args::{is_of, usage};
 
 mod exhaustive;
 
@@ -51,6 +51,8 @@ Examples:
   cargo paxos check multi --commands 2              two commands, in two slots
   cargo paxos check multi --leaders 2 --depth 12    two nodes try to lead: every run of up to 12 choices
   cargo paxos check multi --leaders 2 --crashes 1 --max-states 2000000
+  cargo paxos check multi --leaders 2 --mutant L4 --own at-once
+                                                    the shortest run in which that rule is missed
 
 Whether a search was exhaustive is said with its result: a log has far more runs than a decision.
 
@@ -95,6 +97,9 @@ struct Multi {
     /// How many disks may be lost, each of a node that has crashed
     #[arg(long, default_value_t = 0)]
     losses: u8,
+    /// A mutant in place of the log: see `cargo paxos mutants`
+    #[arg(long)]
+    mutant: Option<Mutant>,
     #[command(flatten)]
     search: Search,
 }
@@ -119,11 +124,8 @@ impl Basic {
         if self.proposers > self.acceptors {
             return Ok(usage("every proposer is on one of the nodes: --proposers is at most --acceptors"));
         }
-        if let Some(other) = self.mutant.filter(|mutant| mutant.protocol() != "basic") {
-            return Ok(usage(format!(
-                "{other} is a mutant of protocol {}: see `paxos mutants {other}`",
-                other.protocol()
-            )));
+        if let Err(problem) = is_of(self.mutant, "basic") {
+            return Ok(usage(problem));
         }
         let bounds = Bounds { fires: self.retries.into(), ..claims::rivals(self.proposers) };
         let about = json!({
@@ -151,6 +153,9 @@ impl Multi {
             Ok(setting) => setting,
             Err(problem) => return Ok(usage(problem)),
         };
+        if let Err(problem) = is_of(self.mutant, "multi") {
+            return Ok(usage(problem));
+        }
         if self.leaders > self.nodes {
             return Ok(usage("every leader is one of the nodes: --leaders is at most --nodes"));
         }
@@ -162,10 +167,19 @@ impl Multi {
         let bounds = Bounds { fires: self.timeouts.into(), losses: self.losses.into(), ..Bounds::requests(requests) };
         let about = json!({
             "nodes": self.nodes, "leaders": self.leaders, "commands": self.commands, "timeouts": self.timeouts,
-            "losses": self.losses,
+            "losses": self.losses, "mutant": self.mutant.map(Mutant::name),
         });
-        let log = paxos_multi::Options::default();
-        let world = World::new(setting, |id| paxos_multi::Replica::<String>::new(id, setting.quorums, log));
-        self.search.run(&Protocol { name: "multi", mutant: None, about }, &world, bounds)
+        let (mutant, quorums, log) = (self.mutant, setting.quorums, paxos_multi::Options::default());
+        let protocol = Protocol { name: "multi", mutant, about };
+        match mutant {
+            None => {
+                let world = World::new(setting, |id| paxos_multi::Replica::<String>::new(id, quorums, log));
+                self.search.run(&protocol, &world, bounds)
+            }
+            Some(_) => {
+                let world = World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums));
+                self.search.run(&protocol, &world, bounds)
+            }
+        }
     }
 }

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use paxos_messages::{Observed, multi};
 use paxos_models::claims;
-use paxos_mutants::{Mutant, Wrong};
+use paxos_mutants::{Mutant, Wrong, WrongLog};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use paxos_sim::{
@@ -15,7 +15,7 @@ use paxos_sim::{
 use serde_json::json;
 
 use crate::{
-    args::usage,
+    args::{is_of, usage},
     output::say,
     search::{self, UNDECIDED},
 };
@@ -47,6 +47,7 @@ Examples:
   cargo paxos sim multi --seed 7                           one run
   cargo paxos sim multi --seed 1 --runs 200                two hundred runs, seeds 1 to 200
   cargo paxos sim multi --seed 1 --nodes 5 --steps 10000 --trace t.ndjson
+  cargo paxos sim multi --seed 1 --runs 1000 --mutant L6   how soon does chance find a bug?
 
 Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run.";
 
@@ -76,6 +77,9 @@ struct Multi {
     /// How many slots a leader may have under way
     #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u64).range(1..))]
     window: u64,
+    /// A mutant in place of the log: see `cargo paxos mutants`
+    #[arg(long, conflicts_with = "window")]
+    mutant: Option<Mutant>,
 }
 
 /// What every simulation takes.
@@ -126,11 +130,8 @@ impl Basic {
         if self.proposers > options.nodes {
             return Ok(usage("every proposer is on one of the nodes: --proposers is at most --nodes"));
         }
-        if let Some(other) = self.mutant.filter(|mutant| mutant.protocol() != "basic") {
-            return Ok(usage(format!(
-                "{other} is a mutant of protocol {}: see `paxos mutants {other}`",
-                other.protocol()
-            )));
+        if let Err(problem) = is_of(self.mutant, "basic") {
+            return Ok(usage(problem));
         }
         let quorums = Quorums::majority(NodeSet::first(options.nodes))?;
         let setting = Setting::new(quorums);
@@ -149,7 +150,10 @@ impl Basic {
 
 impl Multi {
     fn run(&self) -> anyhow::Result<ExitCode> {
-        let options = &self.options;
+        let (options, mutant) = (&self.options, self.mutant);
+        if let Err(problem) = is_of(mutant, "multi") {
+            return Ok(usage(problem));
+        }
         let quorums = Quorums::majority(NodeSet::first(options.nodes))?;
         let nodes: Vec<NodeId> = quorums.members().iter().collect();
         let asked = |number: u32| {
@@ -170,8 +174,13 @@ impl Multi {
         let steps = options.steps.unwrap_or(3_000) as usize;
         let log = paxos_multi::Options { window: self.window, retain: 2 * self.window };
         let chooser = |seed| Random::new(seed).ticking();
-        Simulation { protocol: "multi", mutant: None, options, steps, bounds, chooser }
-            .run(|| World::new(Setting::new(quorums), |id| paxos_multi::Replica::<String>::new(id, quorums, log)))
+        let setting = Setting::new(quorums);
+        match mutant {
+            None => Simulation { protocol: "multi", mutant, options, steps, bounds, chooser }
+                .run(|| World::new(setting, |id| paxos_multi::Replica::<String>::new(id, quorums, log))),
+            Some(_) => Simulation { protocol: "multi", mutant, options, steps, bounds, chooser }
+                .run(|| World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums))),
+        }
     }
 }
 

@@ -52,6 +52,17 @@ fn a_search_that_fails_exits_1_and_its_script_fails_again() {
 }
 
 #[test]
+fn a_log_with_a_wrong_rule_fails_in_a_search_and_by_a_seed() {
+    let log = ["check", "multi", "--leaders", "2", "--own", "at-once", "--mutant", "L4", "--json"];
+    let found = json(1, &log);
+    assert_eq!(found["invariant"], "ChosenStaysChosen", "{found}");
+    assert_eq!(
+        json(1, &["sim", "multi", "--seed", "160", "--runs", "9", "--mutant", "L6", "--json"])["verdict"],
+        "violated"
+    );
+}
+
+#[test]
 fn a_search_at_its_limit_exits_3_and_never_says_that_it_holds() {
     let text = expect(3, &["check", "basic", "--max-states", "40000"]);
     assert!(text.contains("not exhaustive") && !text.contains("holds"), "{text}");
@@ -64,6 +75,9 @@ fn quorums_that_may_miss_each_other_are_a_usage_error() {
     assert!(text.contains("must add up to more than 4"), "{text}");
     for wrong in [
         &["check", "basic", "--mutant", "M99"][..],
+        &["check", "basic", "--mutant", "L4"],
+        &["check", "multi", "--mutant", "M2"],
+        &["sim", "multi", "--seed", "1", "--mutant", "L4", "--window", "2"],
         &["check", "basic", "--proposers", "4"],
         &["check", "basic", "--invariant", "Peace"],
         &["check"],
