@@ -41,7 +41,9 @@ impl fmt::Display for Identity {
 pub struct Store<R> {
     wal: Wal,
     identity: Identity,
-    /// The log's length after the last checkpoint, in bytes: it cannot be made shorter than about that.
+    /// The log's length after the last checkpoint of this life, in bytes: it cannot be made shorter than about that. 0
+    /// before the first, since nobody knows how much of what was found is history; a node that restarts often would
+    /// else let its log grow for ever.
     shortest: u64,
     /// A log is never compacted below this many bytes.
     long: u64,
@@ -91,7 +93,6 @@ impl<R: Serialize + DeserializeOwned> Store<R> {
                 store.wal.sync()?;
             }
         }
-        store.shortest = store.wal.len_bytes();
         Ok((store, records))
     }
 
@@ -268,6 +269,23 @@ mod tests {
             store.append(&record).unwrap();
         }
         assert!(store.is_long(), "more than half of it is history");
+    }
+
+    #[test]
+    fn a_restart_does_not_put_a_checkpoint_off() {
+        let directory = tempfile::tempdir().unwrap();
+        let record = "x".repeat(LONG as usize / 4);
+        let mut appended = 0;
+        while appended < 10 {
+            let (mut store, _) = Store::<String>::open(&directory, identity(1)).unwrap();
+            if store.is_long() {
+                break;
+            }
+            store.append(&record).unwrap();
+            store.sync().unwrap();
+            appended += 1;
+        }
+        assert_eq!(appended, 4);
     }
 
     #[test]
