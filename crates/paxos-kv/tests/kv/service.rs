@@ -193,7 +193,9 @@ fn a_leader_that_is_asked_again_gets_its_places_back() {
     let again = theatre.proposed();
     assert_eq!(again.len() as u64, pipeline);
 
-    again.into_iter().for_each(|batch| drop(theatre.choose(Entry::Command(batch))));
+    for batch in again {
+        theatre.choose(Entry::Command(batch));
+    }
     let answers: Vec<_> = (0..pipeline).map(|number| (10 + number, appended(number + 1))).collect();
     assert_eq!(theatre.answers(), answers, "who asks now hears it now");
     (0..pipeline).for_each(|number| theatre.execute(20 + number, nth(pipeline + number)));
