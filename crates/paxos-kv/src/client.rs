@@ -12,6 +12,7 @@
 //! - A session that has expired is replaced, and a write that was never sent before goes on in the new one. One that was
 //!   has an unknown outcome: the store does not know any more either.
 
+mod connections;
 mod leader;
 mod session;
 
@@ -79,7 +80,7 @@ impl Client {
     #[must_use]
     pub fn new(config: Config) -> Self {
         let (deadline, session) = (config.deadline, Session::new());
-        Self(Arc::new(Shared { deadline, leader: Leader::new(config), session }))
+        Self(Arc::new(Shared { deadline, leader: Leader::new(&config), session }))
     }
 
     /// The value of a key. Every write that was answered before this was called is in it.

@@ -3,8 +3,13 @@
 use std::{
     collections::BTreeMap,
     future::Future,
-    net::{SocketAddr, TcpListener},
-    sync::{Arc, Mutex},
+    io::{Read, Write},
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -91,6 +96,51 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         self.nodes.values().for_each(|node| node.handle().stop());
     }
+}
+
+/// The way to a node, with something on it that forwards what comes, and may forget connections: it takes then what is said
+/// on them, and passes nothing on. New ones are as good as ever.
+struct Way {
+    address: SocketAddr,
+    /// How many connections it has taken.
+    taken: Arc<AtomicUsize>,
+    /// How many of them it has forgotten: the first ones.
+    forgotten: Arc<AtomicUsize>,
+}
+
+impl Way {
+    fn to(node: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (taken, forgotten) = (Arc::<AtomicUsize>::default(), Arc::<AtomicUsize>::default());
+        let way = Self { address, taken: Arc::clone(&taken), forgotten: Arc::clone(&forgotten) };
+        thread::spawn(move || {
+            for here in listener.incoming().map_while(Result::ok) {
+                let number = taken.fetch_add(1, SeqCst);
+                let Ok(there) = TcpStream::connect(node) else { continue };
+                for (from, to) in [(&here, &there), (&there, &here)] {
+                    let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
+                    let forgotten = Arc::clone(&forgotten);
+                    thread::spawn(move || forward(from, to, || number < forgotten.load(SeqCst)));
+                }
+            }
+        });
+        way
+    }
+
+    fn forget_all(&self) {
+        self.forgotten.store(self.taken.load(SeqCst), SeqCst);
+    }
+}
+
+fn forward(mut from: TcpStream, mut to: TcpStream, is_forgotten: impl Fn() -> bool) {
+    let mut buffer = [0; 4096];
+    while let Ok(length @ 1..) = from.read(&mut buffer) {
+        if !is_forgotten() && to.write_all(&buffer[..length]).is_err() {
+            break;
+        }
+    }
+    let _ = to.shutdown(Shutdown::Both); // it may be closed
 }
 
 fn run<T>(future: impl Future<Output = T>) -> T {
@@ -206,6 +256,36 @@ fn a_session_that_has_expired_is_replaced() {
         assert_eq!(client.append(bytes("k"), bytes("y")).await, Ok(2));
         assert_eq!(client.get(bytes("k")).await, Ok(Some(bytes("xy"))));
     });
+}
+
+/// A client that gives a node as long as an operation, unless it is told otherwise; on ways of its own.
+fn client_on_ways(cluster: &Cluster, attempt: Duration) -> (Client, BTreeMap<NodeId, Way>) {
+    let ways: BTreeMap<_, _> = cluster.addresses.iter().map(|(id, address)| (*id, Way::to(*address))).collect();
+    let config = Config::new(ways.iter().map(|(id, way)| (*id, way.address)).collect(), "ours".into());
+    let deadline = Duration::from_secs(20);
+    (Client::new(Config { key: Some(cluster.key.clone()), deadline, attempt, ..config }), ways)
+}
+
+#[test]
+fn a_connection_that_is_forgotten_on_the_way_is_left() {
+    let cluster = Cluster::start(Options::default());
+    let (client, ways) = client_on_ways(&cluster, Duration::from_millis(200));
+    run(async {
+        assert_eq!(client.append(bytes("k"), bytes("x")).await, Ok(1));
+        for length in 2..5 {
+            ways.values().for_each(Way::forget_all);
+            assert_eq!(client.append(bytes("k"), bytes("x")).await, Ok(length));
+        }
+    });
+}
+
+#[test]
+fn a_client_outlives_the_runtime_that_its_connections_were_made_on() {
+    let cluster = Cluster::start(Options::default());
+    let client = cluster.client();
+    for length in 1..4 {
+        assert_eq!(run(client.append(bytes("k"), bytes("x"))), Ok(length));
+    }
 }
 
 /// Several clients, one key each and one for all, while the leader is stopped and comes back, three times. Logs are cut

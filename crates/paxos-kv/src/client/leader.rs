@@ -1,7 +1,7 @@
-//! Asking until somebody answers: the connections, who leads, and when to ask again.
+//! Asking until somebody answers: who leads, and when to ask again.
 
 use std::{
-    collections::{BTreeMap, hash_map::RandomState},
+    collections::hash_map::RandomState,
     format,
     hash::BuildHasher,
     string::{String, ToString},
@@ -10,26 +10,21 @@ use std::{
     vec::Vec,
 };
 
-use paxos_node::{ClientError, Connection};
+use paxos_node::ClientError;
 use paxos_process::NodeId;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Config, Error};
+use super::{Config, Error, connections::Connections};
 use crate::{Ask, Reply};
-
-type Wire = Connection<Ask, Reply>;
 
 /// Whom to ask, and how.
 pub(super) struct Leader {
-    config: Config,
+    connections: Connections,
     nodes: Vec<NodeId>,
-    state: Mutex<State>,
-}
-
-struct State {
-    connections: BTreeMap<NodeId, Wire>,
+    /// How long one node may take before another is asked.
+    patience: Duration,
     /// Who is asked first: who led when last heard of, or whoever is next.
-    asked: NodeId,
+    asked: Mutex<NodeId>,
 }
 
 /// A reply that is none of those after which one asks again.
@@ -50,21 +45,21 @@ struct Missed {
 }
 
 impl Leader {
-    pub(super) fn new(config: Config) -> Self {
+    pub(super) fn new(config: &Config) -> Self {
         let nodes: Vec<NodeId> = config.nodes.keys().copied().collect();
-        let asked = *nodes.first().expect("a cluster has a node");
-        Self { config, nodes, state: Mutex::new(State { connections: BTreeMap::new(), asked }) }
+        let asked = Mutex::new(*nodes.first().expect("a cluster has a node"));
+        Self { connections: Connections::new(config), nodes, patience: config.attempt, asked }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().expect("no thread panics with it")
+    fn asked(&self) -> MutexGuard<'_, NodeId> {
+        self.asked.lock().expect("no thread panics with it")
     }
 
     /// Asks one node after the other until one answers, or the time is up.
     pub(super) async fn ask(&self, ask: &Ask, deadline: Instant) -> Result<Answered, Error> {
         let (mut may_be_done, mut pause, mut redirects) = (false, SHORTEST, 0);
         loop {
-            let node = self.lock().asked;
+            let node = *self.asked();
             let missed = match self.attempt(node, ask, deadline).await {
                 Ok(reply) => return Ok(Answered { reply, may_be_done }),
                 Err(missed) => missed,
@@ -94,11 +89,17 @@ impl Leader {
     }
 
     async fn attempt(&self, node: NodeId, ask: &Ask, deadline: Instant) -> Result<Reply, Missed> {
-        let deadline = deadline.min(Instant::now() + self.config.attempt);
-        let wire = self.connection(node, deadline).await.map_err(|error| Missed::of(&error, false))?;
+        let deadline = deadline.min(Instant::now() + self.patience);
+        let wire = self.connections.to(node, deadline).await.map_err(|error| Missed::of(&error, false))?;
+        let heard = wire.heard();
         let answer = match timeout_at(deadline, wire.ask(ask)).await {
             Ok(answer) => answer.map_err(|error| Missed::of(&error, error.is_unknown()))?,
-            Err(_) => return Err(Missed::of(&ClientError::TimedOut, true)),
+            Err(_) => {
+                if wire.heard() == heard {
+                    self.connections.leave(node, &wire);
+                }
+                return Err(Missed::of(&ClientError::TimedOut, true));
+            }
         };
         let missed = |why: &str, may_be_done| Missed { why: why.into(), may_be_done, leader: None, stay: false };
         match answer {
@@ -109,29 +110,13 @@ impl Leader {
         }
     }
 
-    /// The connection to a node; a new one, when there is none, or it is over.
-    async fn connection(&self, node: NodeId, deadline: Instant) -> Result<Wire, ClientError> {
-        if let Some(wire) = self.lock().connections.get(&node).filter(|wire| !wire.is_over()) {
-            return Ok(wire.clone());
-        }
-        let Config { nodes, cluster, key, .. } = &self.config;
-        let unknown = || ClientError::Unsent("it is no node of the cluster".into());
-        let address = *nodes.get(&node).ok_or_else(unknown)?;
-        let wire = Wire::connect(address, cluster, key.as_ref(), deadline.into_std()).await?;
-        // Others may have connected meanwhile: the first one stays, so that there is one.
-        let mut state = self.lock();
-        let kept = state.connections.get(&node).filter(|wire| !wire.is_over()).cloned().unwrap_or(wire);
-        state.connections.insert(node, kept.clone());
-        Ok(kept)
-    }
-
     /// Whom to ask next, unless others have turned to somebody else meanwhile.
     fn turn_from(&self, node: NodeId, missed: &Missed) {
-        let mut state = self.lock();
-        if state.asked == node && !missed.stay {
-            let known = missed.leader.filter(|leader| self.config.nodes.contains_key(leader));
+        let mut asked = self.asked();
+        if *asked == node && !missed.stay {
+            let known = missed.leader.filter(|leader| self.nodes.contains(leader));
             let next = self.nodes.iter().find(|next| node < **next).or(self.nodes.first());
-            state.asked = known.or(next.copied()).unwrap_or(node);
+            *asked = known.or(next.copied()).unwrap_or(node);
         }
     }
 }
