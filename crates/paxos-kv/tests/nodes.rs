@@ -288,6 +288,42 @@ fn a_client_outlives_the_runtime_that_its_connections_were_made_on() {
     }
 }
 
+/// Asks so much at a time on a new client, and returns how many connections it made.
+fn connections_for_many(client: &Client, ways: &BTreeMap<NodeId, Way>) -> BTreeMap<NodeId, usize> {
+    run(async {
+        let mut tasks = JoinSet::new();
+        for _ in 0..1_000 {
+            let client = client.clone();
+            tasks.spawn(async move { client.get(bytes("k")).await });
+        }
+        tasks.join_all().await.into_iter().for_each(|answer| assert_eq!(answer, Ok(None)));
+    });
+    ways.iter().map(|(id, way)| (*id, way.taken.load(SeqCst))).collect()
+}
+
+#[test]
+fn many_at_once_share_one_connection_to_a_node() {
+    let cluster = Cluster::start(Options::default());
+    let (client, ways) = client_on_ways(&cluster, Duration::from_secs(20));
+    let made = connections_for_many(&client, &ways);
+    assert!(made.values().all(|made| *made <= 1), "{made:?}");
+}
+
+#[test]
+fn many_at_once_try_a_node_that_is_down_together() {
+    let mut cluster = Cluster::start(Options::default());
+    run(async {
+        let watcher = cluster.client();
+        watcher.put(bytes("begin"), bytes("")).await.unwrap();
+        cluster.stop_node(NodeId(1));
+        watcher.put(bytes("without it"), bytes("")).await.unwrap();
+    });
+    let (client, ways) = client_on_ways(&cluster, Duration::from_secs(20));
+    let made = connections_for_many(&client, &ways);
+    // Another time when somebody believes that it leads; not another time for everybody.
+    assert!((1..100).contains(&made[&NodeId(1)]), "{made:?}");
+}
+
 /// Several clients, one key each and one for all, while the leader is stopped and comes back, three times. Logs are cut
 /// so often that whoever comes back gets a snapshot.
 #[test]

@@ -1,4 +1,4 @@
-//! One connection to each node: made when it is needed, and left when it does not answer.
+//! One connection to each node: made when it is needed, by one caller for all, and left when it does not answer.
 //!
 //! A connection that breaks says so. One that something on the way has forgotten does not: what is written on it goes
 //! nowhere, and the system believes in it for many minutes more. So whoever has waited in vain on one on which nothing
@@ -7,13 +7,16 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
-    string::String,
+    string::{String, ToString},
     sync::{Mutex, MutexGuard},
 };
 
 use paxos_node::{ClientError, Connection, Key};
 use paxos_process::NodeId;
-use tokio::time::Instant;
+use tokio::{
+    sync::Mutex as AsyncMutex,
+    time::{Instant, timeout_at},
+};
 
 use super::Config;
 use crate::{Ask, Reply};
@@ -31,16 +34,22 @@ pub(super) struct Connections {
 struct Place {
     address: SocketAddr,
     state: Mutex<State>,
+    /// Held while somebody connects, so that only one does. A node has few places for those who have not said yet who
+    /// they are, and a thousand callers of one client would take them all.
+    connecting: AsyncMutex<()>,
 }
 
 #[derive(Default)]
 struct State {
     wire: Option<Wire>,
+    /// How often it was tried in vain, and why the last time.
+    failures: u64,
+    why: String,
 }
 
 impl Connections {
     pub(super) fn new(config: &Config) -> Self {
-        let place = |address| Place { address, state: Mutex::default() };
+        let place = |address| Place { address, state: Mutex::default(), connecting: AsyncMutex::new(()) };
         let places = config.nodes.iter().map(|(node, address)| (*node, place(*address))).collect();
         Self { cluster: config.cluster.clone(), key: config.key.clone(), places }
     }
@@ -49,16 +58,29 @@ impl Connections {
     pub(super) async fn to(&self, node: NodeId, deadline: Instant) -> Result<Wire, ClientError> {
         let unknown = || ClientError::Unsent("it is no node of the cluster".into());
         let place = self.places.get(&node).ok_or_else(unknown)?;
+        let failures = match &*place.lock() {
+            State { wire: Some(wire), .. } if !wire.is_over() => return Ok(wire.clone()),
+            State { failures, .. } => *failures,
+        };
+        let connecting = timeout_at(deadline, place.connecting.lock()).await;
+        let _connecting = connecting.map_err(|_| ClientError::TimedOut)?;
+        // Whoever was at it while we waited was so for us too, whether it succeeded or not.
         match &*place.lock() {
-            State { wire: Some(wire) } if !wire.is_over() => return Ok(wire.clone()),
+            State { wire: Some(wire), .. } if !wire.is_over() => return Ok(wire.clone()),
+            state if failures < state.failures => return Err(ClientError::Unsent(state.why.clone())),
             _ => {}
         }
-        let wire = self.connect(place.address, deadline).await?;
-        // Others may have connected meanwhile: the first one stays, so that there is one.
+        let connected = self.connect(place.address, deadline).await;
         let mut state = place.lock();
-        let kept = state.wire.take().filter(|wire| !wire.is_over()).unwrap_or(wire);
-        state.wire = Some(kept.clone());
-        Ok(kept)
+        match &connected {
+            Ok(wire) => state.wire = Some(wire.clone()),
+            Err(ClientError::TimedOut) => {} // it may have had less time than those who wait
+            Err(error) => {
+                state.failures += 1;
+                state.why = error.to_string();
+            }
+        }
+        connected
     }
 
     async fn connect(&self, address: SocketAddr, deadline: Instant) -> Result<Wire, ClientError> {
