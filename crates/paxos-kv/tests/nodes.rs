@@ -324,6 +324,20 @@ fn many_at_once_try_a_node_that_is_down_together() {
     assert!((1..100).contains(&made[&NodeId(1)]), "{made:?}");
 }
 
+#[test]
+fn a_node_is_not_taken_for_another() {
+    let cluster = Cluster::start(Options::default());
+    let mut nodes = cluster.addresses.clone();
+    nodes.insert(NodeId(1), nodes[&NodeId(2)]);
+    let config = Config { key: Some(cluster.key.clone()), ..Config::new(nodes, "ours".into()) };
+    run(async {
+        let client = Client::new(config);
+        let Err(Error::NotDone(why)) = client.status(NodeId(1)).await else { panic!("it was taken for n1") };
+        assert!(why.contains("n1: ") && why.contains(" is n2"), "{why}");
+        client.status(NodeId(2)).await.unwrap();
+    });
+}
+
 /// Several clients, one key each and one for all, while the leader is stopped and comes back, three times. Logs are cut
 /// so often that whoever comes back gets a snapshot.
 #[test]

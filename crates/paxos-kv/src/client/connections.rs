@@ -6,6 +6,7 @@
 
 use std::{
     collections::BTreeMap,
+    format,
     net::SocketAddr,
     string::{String, ToString},
     sync::{Mutex, MutexGuard},
@@ -70,7 +71,7 @@ impl Connections {
             state if failures < state.failures => return Err(ClientError::Unsent(state.why.clone())),
             _ => {}
         }
-        let connected = self.connect(place.address, deadline).await;
+        let connected = self.connect(node, place.address, deadline).await;
         let mut state = place.lock();
         match &connected {
             Ok(wire) => state.wire = Some(wire.clone()),
@@ -83,8 +84,12 @@ impl Connections {
         connected
     }
 
-    async fn connect(&self, address: SocketAddr, deadline: Instant) -> Result<Wire, ClientError> {
-        Wire::connect(address, &self.cluster, self.key.as_ref(), deadline.into_std()).await
+    async fn connect(&self, node: NodeId, address: SocketAddr, deadline: Instant) -> Result<Wire, ClientError> {
+        let wire = Wire::connect(address, &self.cluster, self.key.as_ref(), deadline.into_std()).await?;
+        if wire.node() != node {
+            return Err(ClientError::Unsent(format!("{address} is {}", wire.node())));
+        }
+        Ok(wire)
     }
 
     /// Has the next who asks this node make another connection, unless somebody has done so already. Those who wait for an
