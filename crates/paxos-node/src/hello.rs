@@ -2,12 +2,15 @@
 //!
 //! ```text
 //! caller                                     node
-//! Hello ─────────────────────────────────▶   checks version, cluster, names, membership
+//! Hello ─────────────────────────────────▶   checks version, and that both have a key or neither; without one also
+//!                                            cluster, names, membership
 //!       ◀───────────────────────────────── Ok(Challenge), or Err(reason) and the end
 //! with a key only, when the node's proof holds:
-//! Proof ─────────────────────────────────▶   checks it
+//! Proof ─────────────────────────────────▶   checks it, and then cluster, names, membership
 //!       ◀───────────────────────────────── Ok(()), or Err(reason) and the end
 //! ```
+//!
+//! So where there is a key, only those who hold it are told what the cluster is called and who is in it.
 //!
 //! Each is one frame of `paxos-codec` with one value, little-endian, of at most [`STRANGER`] bytes:
 //!
@@ -91,21 +94,26 @@ impl Hello {
         }
     }
 
-    /// Who it is, if it belongs to the same cluster as the node `own`; else why not.
-    pub(crate) fn check(&self, own: &Identity, keyed: bool) -> Result<&Who, String> {
+    /// Whether it has a key if and only if this node has; else why it cannot stay.
+    pub(crate) fn check_key(&self, keyed: bool) -> Result<(), String> {
+        match (self.keyed, keyed) {
+            (true, false) => Err("it has a cluster key, this node has none".into()),
+            (false, true) => Err("it has no cluster key, this node has one".into()),
+            (true, true) | (false, false) => Ok(()),
+        }
+    }
+
+    /// Who it is, if it belongs to the same cluster as the node `own`; else why not. That tells much about the cluster,
+    /// so it is for those who hold its key. What the caller says is quoted: it ends up in logs.
+    pub(crate) fn check(&self, own: &Identity) -> Result<&Who, String> {
         let cluster = &own.cluster;
         if self.cluster != *cluster {
             return Err(format!("it wants cluster {:?}, this node is of cluster {cluster:?}", self.cluster));
         }
-        match (self.keyed, keyed) {
-            (true, false) => return Err("it has a cluster key, this node has none".into()),
-            (false, true) => return Err("it has no cluster key, this node has one".into()),
-            (true, true) | (false, false) => {}
-        }
         match &self.who {
             Who::Peer { id, to, .. } if *to != own.node => Err(format!("{id} looks for {to}, this is {}", own.node)),
             Who::Peer { id, membership, .. } if *membership != own.membership => Err(format!(
-                "{id} takes the cluster for {membership}, this node takes it for {}: members and quorums must be the \
+                "{id} takes the cluster for {membership:?}, this node takes it for {:?}: members and quorums must be the \
                  same on every node",
                 own.membership
             )),
@@ -231,16 +239,28 @@ mod tests {
         let own = own();
         let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership: own.membership.clone() };
         let peer = hello(who.clone());
-        let refused = |own: &Identity, keyed| peer.check(own, keyed).unwrap_err();
-        assert_eq!(peer.check(&own, false), Ok(&who));
-        assert!(refused(&Identity { cluster: "theirs".into(), ..own.clone() }, false).contains("cluster \"theirs\""));
+        let refused = |own: &Identity| peer.check(own).unwrap_err();
+        assert_eq!(peer.check(&own), Ok(&who));
+        assert!(refused(&Identity { cluster: "theirs".into(), ..own.clone() }).contains("cluster \"theirs\""));
         let alone = Identity { membership: "{n1} 1 of 1".into(), ..own.clone() };
-        let words = "n3 takes the cluster for {n1,n3} 2 of 2, this node takes it for {n1} 1 of 1";
-        assert!(refused(&alone, false).contains(words), "{}", refused(&alone, false));
+        let words = "n3 takes the cluster for \"{n1,n3} 2 of 2\", this node takes it for \"{n1} 1 of 1\"";
+        assert!(refused(&alone).contains(words), "{}", refused(&alone));
         let another = Identity { node: NodeId(4), ..own.clone() };
-        assert!(refused(&another, false).contains("n3 looks for n1, this is n4"));
-        assert!(refused(&own, true).contains("no cluster key"));
-        assert_eq!(hello(Who::Client).check(&alone, false), Ok(&Who::Client), "a client need not know");
+        assert!(refused(&another).contains("n3 looks for n1, this is n4"));
+        assert_eq!(hello(Who::Client).check(&alone), Ok(&Who::Client), "a client need not know");
+        assert!(peer.check_key(true).unwrap_err().contains("no cluster key"));
+        assert!(Hello { keyed: true, ..peer.clone() }.check_key(false).unwrap_err().contains("this node has none"));
+        assert!(peer.check_key(false).is_ok() && Hello { keyed: true, ..peer }.check_key(true).is_ok());
+    }
+
+    #[test]
+    fn a_hello_cannot_write_lines_of_its_own_into_a_log() {
+        let forged = "\n2026-01-01 ERROR the disk has failed \u{1b}[2J";
+        let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership: forged.into() };
+        for hello in [hello(who), Hello { cluster: forged.into(), ..hello(Who::Client) }] {
+            let reason = hello.check(&own()).unwrap_err();
+            assert!(reason.contains("the disk") && !reason.contains(char::is_control), "{reason:?}");
+        }
     }
 
     #[test]

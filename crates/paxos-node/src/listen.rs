@@ -177,44 +177,46 @@ where
         Err(ReadError::Wrong(refused))
     }
 
-    /// The handshake of `hello.rs`. What is wrong with the caller it has yet to be told.
+    /// The handshake of `hello.rs`. What is wrong with the caller it has yet to be told; where there is a key, whoever has
+    /// not proved that it holds it hears nothing about the cluster.
     async fn examine(&self, caller: &mut Caller) -> Result<(Who, Option<OwnedSemaphorePermit>), ReadError> {
         let id = self.own.node;
         let payload = caller.payload().await?;
         let hello = Hello::read(&payload)?;
-        let who = hello.check(&self.own, self.key.is_some()).map_err(ReadError::Wrong)?.clone();
-        match &who {
-            Who::Peer { id: peer, .. } if !self.peers.contains(*peer) => {
-                return Err(ReadError::Wrong(format!("{peer} is no peer of {id}")));
-            }
-            Who::Peer { .. } | Who::Client => {}
-        }
+        hello.check_key(self.key.is_some()).map_err(ReadError::Wrong)?;
         let Some(key) = &self.key else {
-            let place = self.place(&who)?;
+            let welcome = self.welcome(&hello)?;
             caller.say(&Greeting::Ok(Challenge::none(id))).await?;
             caller.inbound.admit(Seal::none());
-            return Ok((who, place));
+            return Ok(welcome);
         };
         let (challenging, challenge) = Challenging::new(key, &payload, id)?;
         caller.say(&Greeting::Ok(challenge)).await?;
         let proof: Proof = paxos_codec::decode(&caller.payload().await?)?;
         let (says, hears) = challenging.answered(&proof).map_err(ReadError::Wrong)?;
-        let place = self.place(&who)?;
+        let welcome = self.welcome(&hello)?;
         caller.say(&Admission::Ok(())).await?;
         caller.says = says;
         caller.inbound.admit(hears);
-        Ok((who, place))
+        Ok(welcome)
     }
 
-    /// A place among the clients, if it is one and there is one.
-    fn place(&self, who: &Who) -> Result<Option<OwnedSemaphorePermit>, ReadError> {
-        match who {
-            Who::Peer { .. } => Ok(None),
+    /// Who it is, if it belongs here and there is a place for it; and that place, if it is a client.
+    fn welcome(&self, hello: &Hello) -> Result<(Who, Option<OwnedSemaphorePermit>), ReadError> {
+        let who = hello.check(&self.own).map_err(ReadError::Wrong)?;
+        let place = match who {
+            Who::Peer { id, .. } if !self.peers.contains(*id) => {
+                return Err(ReadError::Wrong(format!("{id} is no peer of {}", self.own.node)));
+            }
+            Who::Peer { .. } => None,
             Who::Client => match Arc::clone(&self.clients).try_acquire_owned() {
-                Ok(place) => Ok(Some(place)),
-                Err(_) => Err(ReadError::Wrong(format!("{} has {CLIENTS} clients already", self.own.node))),
+                Ok(place) => Some(place),
+                Err(_) => {
+                    return Err(ReadError::Wrong(format!("{} has {CLIENTS} clients already", self.own.node)));
+                }
             },
-        }
+        };
+        Ok((who.clone(), place))
     }
 
     /// Brings a peer's messages to the process, until it leaves or another connection speaks for it. Says meanwhile

@@ -189,7 +189,7 @@ fn bad_company_is_shown_the_door_and_the_cluster_decides() {
     hangs_up(address, &peer(4), "n4 is no peer of n1");
     hangs_up(address, &peer(64), "out of range");
     hangs_up(address, &hello("test", false, 2, 3, MEMBERSHIP), "n2 looks for n3, this is n1");
-    hangs_up(address, &hello("test", false, 2, 1, "{n2} 1 of 1"), "n2 takes the cluster for {n2} 1 of 1");
+    hangs_up(address, &hello("test", false, 2, 1, "{n2} 1 of 1"), "n2 takes the cluster for \"{n2} 1 of 1\"");
     hangs_up(address, &frame(&"x".repeat(1024)), "the limit is 1024"); // too much for a stranger
     hangs_up(address, &[peer(2), frame(&u32::MAX)].concat(), ""); // no message
 

@@ -18,7 +18,7 @@ use super::*;
 use crate::{
     Inbox, Matching, Outbox,
     hello::Calling,
-    link::{Link, Links, call},
+    link::{Failure, Link, Links, call},
     mailbox::{Input, Wait, mailbox},
     told::LINES,
     wire::{Answer, Outbound},
@@ -92,11 +92,16 @@ fn inputs(inbox: &Inbox<Mute, Silent>) -> Vec<Input<Mute, Silent>> {
 
 /// What a client that says this after its hello is told, up to the end of the connection, which it leaves to the node.
 async fn told(reception: &Arc<Reception<Mute, Silent>>, says: &[u8]) -> String {
+    let hello = Calling::new("test", None, Who::Client).unwrap().hello().to_vec();
+    answered(reception, &[&hello, says].concat()).await
+}
+
+/// What anybody who says this is told, up to the end of the connection.
+async fn answered(reception: &Arc<Reception<Mute, Silent>>, says: &[u8]) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (stream, from) = listener.accept().await.unwrap();
     let serving = tokio::spawn(Arc::clone(reception).receive(stream, from));
-    client.write_all(Calling::new("test", None, Who::Client).unwrap().hello()).await.unwrap();
     client.write_all(says).await.unwrap();
     let mut answer = Vec::new();
     client.read_to_end(&mut answer).await.unwrap();
@@ -312,6 +317,32 @@ fn a_peer_hears_again_and_again_that_the_node_is_there() {
             inbound.filled(length).unwrap();
         }
         serving.abort();
+    });
+}
+
+#[test]
+fn only_who_holds_the_key_is_told_what_the_cluster_is() {
+    let (key, another) = (Key::from_bytes([1; 32]), Key::from_bytes([2; 32]));
+    let (reception, _inbox, peer) = pair(&key);
+    runtime().block_on(async {
+        let whos =
+            [(NodeId(2), NodeId(1), "{n2}"), (NodeId(2), NodeId(3), "{n1,n2} 2 of 2"), (NodeId(9), NodeId(1), "")]
+                .map(|(id, to, membership)| Who::Peer { id, to, membership: membership.into() });
+        for who in whos.into_iter().chain([Who::Client]) {
+            for cluster in ["test", "other"] {
+                let calling = Calling::new(cluster, Some(&another), who.clone()).unwrap();
+                let answer = answered(&reception, &[calling.hello(), &framed(&[0_u8; 32]).unwrap()].concat()).await;
+                assert!(answer.contains("it does not hold this cluster's key"), "{answer:?}");
+                assert!(!answer.contains("test") && !answer.contains(&peer.membership), "{answer:?}");
+            }
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (accepted, from) = listener.accept().await.unwrap();
+        tokio::spawn(Arc::clone(&reception).receive(accepted, from));
+        let calling = Calling::new("other", Some(&key), Who::Client).unwrap();
+        let Err(Failure::Refused(reason)) = call(&calling, &mut stream, &mut Inbound::new()).await else { panic!() };
+        assert!(reason.contains("this node is of cluster \"test\""), "{reason}");
     });
 }
 
