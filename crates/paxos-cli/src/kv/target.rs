@@ -5,6 +5,8 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
+    sync::mpsc,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -72,11 +74,28 @@ impl Target {
         if self.to.is_empty() {
             bail!("which cluster? Give --cluster DIR (or PAXOS_DIR), or --to ADDR,ADDR,... (or PAXOS_TO)");
         }
-        let (mut nodes, mut problem) = (BTreeMap::new(), None);
+        // All at a time: one that is silent keeps nobody from answering, and is not waited for long when others have.
+        let (answers, answered) = mpsc::channel();
         let deadline = self.deadline();
         for &address in &self.to {
-            match Asker::connect(address, &self.name, key, deadline) {
-                Ok(client) => drop(nodes.insert(client.node(), address)),
+            let (name, key, answers) = (self.name.clone(), key.cloned(), answers.clone());
+            thread::spawn(move || {
+                let asked = Asker::connect(address, &name, key.as_ref(), deadline).map(|client| client.node());
+                let _ = answers.send((address, asked)); // it may be too late
+            });
+        }
+        drop(answers);
+        let (mut nodes, mut problem, mut until) = (BTreeMap::new(), None, None::<Instant>);
+        let next = |until: Option<Instant>| match until {
+            None => answered.recv().ok(), // each of them ends at the deadline
+            Some(until) => answered.recv_timeout(until.saturating_duration_since(Instant::now())).ok(),
+        };
+        while let Some((address, asked)) = next(until) {
+            match asked {
+                Ok(node) => {
+                    nodes.insert(node, address);
+                    until = until.or_else(|| Some(deadline.min(Instant::now() + LATER)));
+                }
                 Err(error) => problem = Some(anyhow::Error::from(error).context(format!("{address}"))),
             }
         }
@@ -132,5 +151,7 @@ pub(crate) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the clients")
 }
 
+/// How much later than the first node the others may answer.
+const LATER: Duration = Duration::from_secs(1);
 /// The exit code when nobody knows what came of a write.
 const UNKNOWN: u8 = 3;

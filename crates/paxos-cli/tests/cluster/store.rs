@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     fs::{self, File},
     io::{Read, Write},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     path::Path,
 };
 
@@ -108,6 +108,28 @@ fn who_does_not_hold_the_key_is_turned_away() {
     assert!(code == 1 && stderr.contains("no node of --to can be asked"), "{stderr}");
     assert_eq!(local.kv("get colour").0, 1, "nothing was written");
     assert_eq!(ask(&local.directory().join("key")).0, 0);
+    assert_eq!(local.ok("get colour"), "blue");
+    local.stop();
+}
+
+#[test]
+fn a_host_that_never_answers_keeps_nobody_from_the_others() {
+    let mut local = Local::start();
+    let status = local.status();
+    let name = status["cluster"].as_str().unwrap();
+    let nodes: Vec<_> =
+        status["nodes"].as_array().unwrap().iter().map(|node| node["address"].as_str().unwrap()).collect();
+    // The system takes connections for it, and nobody ever says anything on them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let first = silent.local_addr().unwrap();
+    let put = |to: &str, deadline: &str| {
+        let command = format!("kv put --to {to} --deadline {deadline} --name {name} colour blue --key");
+        run(paxos(&command).arg(local.directory().join("key")))
+    };
+    let (code, _, stderr) = put(&format!("{first},{}", nodes.join(",")), "10s");
+    assert_eq!(code, 0, "{stderr}");
+    let (code, _, stderr) = put(&first.to_string(), "100ms");
+    assert!(code == 1 && stderr.contains("no node of --to can be asked"), "{stderr}");
     assert_eq!(local.ok("get colour"), "blue");
     local.stop();
 }
