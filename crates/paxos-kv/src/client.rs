@@ -11,6 +11,15 @@
 //!   proposed it, only an answer makes it known.
 //! - A session that has expired is replaced, and a write that was never sent before goes on in the new one. One that was
 //!   has an unknown outcome: the store does not know any more either.
+//!
+//! Four say "unknown" on the way of a write, each to the next:
+//!
+//! | Who says it | What it says | What the client makes of it |
+//! |---|---|---|
+//! | the connection, [`ClientError::is_unknown`](paxos_node::ClientError::is_unknown) | The request may have left, and no answer came: too late, broken, or not understood. Without it, it was never sent or was turned away, and never will be carried out. | asks again, under the same number |
+//! | a node, [`Reply::Unknown`] | It has proposed the command, has ceased to lead since, and has seen nothing come of it. It may be chosen later. | asks again, under the same number |
+//! | the store, [`Failure::is_unknown`] | The command is chosen and nothing was done *now*. Whether it was done before cannot be told: its answer is forgotten. Asking again tells no more. | ends with [`Error::Unknown`], unless its session expired and this was the first time that it was asked |
+//! | the client, [`Error::Unknown`] | One of the above, and then no answer that settles it until the deadline. The write has been done once, or will be, or never will. | gives it to the caller |
 
 mod connections;
 mod leader;
