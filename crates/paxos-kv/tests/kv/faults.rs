@@ -125,9 +125,9 @@ struct Run<'a> {
 }
 
 fn one_seed(seed: u64, seen: &mut Seen) {
-    let options = if seed % 2 == 0 { SINGLE } else { Options { compact_after: 60, ..Options::default() } };
+    let options = if seed.is_multiple_of(2) { SINGLE } else { Options { compact_after: 60, ..Options::default() } };
     // A batch of several commands is nobody's wish, as a judge of values sees it.
-    let judged = |invariant: &Invariant| seed % 2 == 0 || *invariant != Invariant::Validity;
+    let judged = |invariant: &Invariant| seed.is_multiple_of(2) || *invariant != Invariant::Validity;
     let invariants: Vec<Invariant> = Invariant::ALL.into_iter().filter(judged).collect();
     let mut world = world(options);
     lead(&mut world, 1);
