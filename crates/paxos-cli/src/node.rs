@@ -17,6 +17,7 @@ use paxos_kv::{Batch, Service};
 use paxos_messages::multi::{Record, Timer};
 use paxos_multi::{Options, Replica};
 use paxos_node::{Config, Identity, MetricsServer, Store};
+use paxos_process::NodeId;
 use paxos_quorums::Quorums;
 use serde_json::json;
 use tracing::info;
@@ -162,9 +163,15 @@ impl Settings {
     }
 }
 
-/// Who a node is: the same on its disk, and for its peers.
-pub(crate) fn identity(node: paxos_process::NodeId, cluster: &str, quorums: &Quorums) -> Identity {
-    Identity { node, cluster: cluster.to_owned(), membership: format!("{} {quorums}", quorums.members()) }
+/// Who a node of the replicated store is: the same on its disk, and for its peers.
+pub(crate) fn identity(node: NodeId, cluster: &str, quorums: &Quorums) -> Identity {
+    identity_in(PROTOCOL, node, cluster, quorums)
+}
+
+/// Who a node of this protocol is.
+fn identity_in(protocol: &str, node: NodeId, cluster: &str, quorums: &Quorums) -> Identity {
+    let membership = format!("{} {quorums}", quorums.members());
+    Identity { node, cluster: cluster.to_owned(), membership, protocol: protocol.to_owned() }
 }
 
 /// Whether the memory in `directory` has been there since the cluster began, so that nothing is lost of it: a file there
@@ -188,7 +195,29 @@ pub(crate) fn found(directory: &Path) -> io::Result<()> {
     File::open(directory)?.sync_all()
 }
 
+/// What the records and messages of a node mean. It counts up when they change: those of `paxos-messages`, and the
+/// batches of commands of `paxos-kv` in them.
+const PROTOCOL: &str = "paxos-log/1";
 /// Past so many bytes the log is cut: seldom, since the node stands still for it, and before it takes long to read.
 const LONG: u64 = 64 << 20;
 /// The file that says that a memory began with the cluster.
 const FOUNDING: &str = "founding-member";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decree::Decree;
+
+    #[test]
+    fn a_node_of_one_protocol_leaves_the_memory_of_another_alone() {
+        let (directory, id) = (tempfile::tempdir().unwrap(), NodeId(1));
+        let quorums = Quorums::majority(paxos_process::NodeSet::first(3)).unwrap();
+        let of = |protocol| identity_in(protocol, id, "paxos", &quorums);
+        drop(Store::<Record<Batch>>::open(&directory, of(PROTOCOL)).unwrap());
+        let opened = Store::<paxos_messages::single::Record<Decree>>::open(&directory, of(basic::PROTOCOL));
+        let error = opened.map(|_| ()).unwrap_err().to_string();
+        for words in ["speaks \"paxos-log/1\", and this", "speaks \"basic-paxos/1\"", "directory of its own"] {
+            assert!(error.contains(words), "{words:?} in {error}");
+        }
+    }
+}

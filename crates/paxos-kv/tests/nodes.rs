@@ -56,7 +56,8 @@ impl Cluster {
     }
 
     fn start_node(&mut self, id: NodeId) {
-        let identity = Identity { node: id, cluster: "ours".into(), membership: MEMBERSHIP.into() };
+        let (cluster, membership, protocol) = ("ours".into(), MEMBERSHIP.into(), "paxos-log/1".into());
+        let identity = Identity { node: id, cluster, membership, protocol };
         let directory = self.disks.path().join(id.to_string());
         let (store, recovered) = Store::<Record<Batch>>::open(directory, identity.clone()).unwrap();
         let mut peers = self.addresses.clone();

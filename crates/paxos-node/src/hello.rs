@@ -3,10 +3,10 @@
 //! ```text
 //! caller                                     node
 //! Hello ─────────────────────────────────▶   checks version, and that both have a key or neither; without one also
-//!                                            cluster, names, membership
+//!                                            cluster, names, protocol, membership
 //!       ◀───────────────────────────────── Ok(Challenge), or Err(reason) and the end
 //! with a key only, when the node's proof holds:
-//! Proof ─────────────────────────────────▶   checks it, and then cluster, names, membership
+//! Proof ─────────────────────────────────▶   checks it, and then cluster, names, protocol, membership
 //!       ◀───────────────────────────────── Ok(()), or Err(reason) and the end
 //! ```
 //!
@@ -16,7 +16,7 @@
 //!
 //! | value | bytes of the payload |
 //! |---|---|
-//! | Hello | version u16 │ cluster: length u64, text │ keyed u8 (0, 1) │ nonce 32 │ who: u32, 0 a peer, 1 a client; a peer goes on: its node u8 │ the node it looks for u8 │ membership: length u64, text |
+//! | Hello | version u16 │ cluster: length u64, text │ keyed u8 (0, 1) │ nonce 32 │ who: u32, 0 a peer, 1 a client; a peer goes on: its node u8 │ the node it looks for u8 │ membership: length u64, text │ protocol: length u64, text |
 //! | Challenge | 0 u32 │ node u8 │ keyed u8; with a key: nonce 32 │ proof 32 |
 //! | Proof | proof 32 |
 //! | Ok(()) | 0 u32 |
@@ -61,8 +61,10 @@ pub(crate) enum Who {
         to: NodeId,
         /// Who it thinks is in the cluster, and what the quorums are.
         membership: String,
+        /// What its messages mean.
+        protocol: String,
     },
-    /// Somebody who asks.
+    /// Somebody who asks. It need not know what nodes say to each other.
     Client,
 }
 
@@ -112,6 +114,11 @@ impl Hello {
         }
         match &self.who {
             Who::Peer { id, to, .. } if *to != own.node => Err(format!("{id} looks for {to}, this is {}", own.node)),
+            Who::Peer { id, protocol, .. } if *protocol != own.protocol => Err(format!(
+                "{id} speaks {protocol:?}, this node speaks {:?}: the nodes of a cluster run the same protocol, and the \
+                 same version of it",
+                own.protocol
+            )),
             Who::Peer { id, membership, .. } if *membership != own.membership => Err(format!(
                 "{id} takes the cluster for {membership:?}, this node takes it for {:?}: members and quorums must be the \
                  same on every node",
@@ -214,7 +221,7 @@ pub(crate) const fn is_private(address: SocketAddr) -> bool {
 }
 
 /// Of everything that goes over a connection; the header of a frame has a version of its own.
-pub(crate) const VERSION: u16 = 4;
+pub(crate) const VERSION: u16 = 5;
 /// The longest payload, and the most memory, that anybody is worth who has not proved anything, in bytes.
 pub(crate) const STRANGER: usize = 1024;
 
@@ -223,7 +230,12 @@ mod tests {
     use super::*;
 
     fn own() -> Identity {
-        Identity { node: NodeId(1), cluster: "ours".into(), membership: "{n1,n3} 2 of 2".into() }
+        let (cluster, membership, protocol) = ("ours".into(), "{n1,n3} 2 of 2".into(), "words/1".into());
+        Identity { node: NodeId(1), cluster, membership, protocol }
+    }
+
+    fn peer(membership: &str) -> Who {
+        Who::Peer { id: NodeId(3), to: NodeId(1), membership: membership.into(), protocol: "words/1".into() }
     }
 
     fn hello(who: Who) -> Hello {
@@ -237,7 +249,7 @@ mod tests {
     #[test]
     fn a_hello_is_checked() {
         let own = own();
-        let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership: own.membership.clone() };
+        let who = peer(&own.membership);
         let peer = hello(who.clone());
         let refused = |own: &Identity| peer.check(own).unwrap_err();
         assert_eq!(peer.check(&own), Ok(&who));
@@ -247,6 +259,8 @@ mod tests {
         assert!(refused(&alone).contains(words), "{}", refused(&alone));
         let another = Identity { node: NodeId(4), ..own.clone() };
         assert!(refused(&another).contains("n3 looks for n1, this is n4"));
+        let newer = Identity { protocol: "words/2".into(), ..own.clone() };
+        assert!(refused(&newer).contains("n3 speaks \"words/1\", this node speaks \"words/2\""), "{}", refused(&newer));
         assert_eq!(hello(Who::Client).check(&alone), Ok(&Who::Client), "a client need not know");
         assert!(peer.check_key(true).unwrap_err().contains("no cluster key"));
         assert!(Hello { keyed: true, ..peer.clone() }.check_key(false).unwrap_err().contains("this node has none"));
@@ -256,8 +270,9 @@ mod tests {
     #[test]
     fn a_hello_cannot_write_lines_of_its_own_into_a_log() {
         let forged = "\n2026-01-01 ERROR the disk has failed \u{1b}[2J";
-        let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership: forged.into() };
-        for hello in [hello(who), Hello { cluster: forged.into(), ..hello(Who::Client) }] {
+        let protocol =
+            Who::Peer { id: NodeId(3), to: NodeId(1), membership: own().membership, protocol: forged.into() };
+        for hello in [hello(peer(forged)), hello(protocol), Hello { cluster: forged.into(), ..hello(Who::Client) }] {
             let reason = hello.check(&own()).unwrap_err();
             assert!(reason.contains("the disk") && !reason.contains(char::is_control), "{reason:?}");
         }
@@ -268,9 +283,9 @@ mod tests {
         for rest in [&[][..], &[1, 2, 3], &[0; 90]] {
             let bytes = [&[9, 0], rest].concat();
             let Err(ReadError::Wrong(reason)) = Hello::read(&bytes) else { panic!("it is understood") };
-            assert_eq!(reason, "it speaks version 9 of the protocol, this node speaks 4");
+            assert_eq!(reason, "it speaks version 9 of the protocol, this node speaks 5");
         }
-        assert!(Hello::read(&[4]).is_err() && Hello::read(&[4, 0, 0]).is_err());
+        assert!(Hello::read(&[5]).is_err() && Hello::read(&[5, 0, 0]).is_err());
     }
 
     #[test]
@@ -296,7 +311,7 @@ mod tests {
     #[test]
     fn a_hello_of_many_members_fits() {
         let membership = format!("{} 32 of 63", paxos_process::NodeSet::first(63));
-        let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership };
+        let who = Who::Peer { id: NodeId(3), to: NodeId(1), membership, protocol: "x".repeat(100) };
         let calling = Calling::new(&"x".repeat(255), Some(&key(1)), who).unwrap();
         assert!(calling.hello().len() - FRAME_HEADER <= STRANGER, "{}", calling.hello().len());
     }

@@ -37,7 +37,7 @@
 //! let id = NodeId(1);
 //! let quorums = Quorums::majority(NodeSet::only(id))?;
 //! let membership = format!("{} {quorums}", quorums.members());
-//! let identity = Identity { node: id, cluster: "example".into(), membership };
+//! let identity = Identity { node: id, cluster: "example".into(), membership, protocol: "basic-paxos/1".into() };
 //! let (store, recovered) = Store::open(&directory, identity.clone())?;
 //! let replica = Replica::<String>::new(id, quorums);
 //! let config = Config {
@@ -66,7 +66,8 @@
 //! or changes, repeats or inserts anything; without one, whoever reaches the port and knows the cluster's name is
 //! believed, so run it then on a network that you trust. All who hold the key are trusted alike: a client with it could
 //! pose as a peer, and the key is changed by restarting all nodes with another one. It does not change the members of a
-//! cluster, nor its quorums: they are part of a node's [`Identity`], and a store or a peer with others is refused. It
+//! cluster, nor its quorums, nor its protocol: they are part of a node's [`Identity`], and a store or a peer with others
+//! is refused. It
 //! promises no delivery: a message may be dropped when a queue is full (and is counted), lost when a connection breaks,
 //! and repeated by nobody but the process. It knows no protocol, so it cannot know whether one makes progress.
 

@@ -193,8 +193,8 @@ impl Link {
             return Err(io::Error::new(io::ErrorKind::ConnectionRefused, "connected to itself").into());
         }
         stream.set_nodelay(true)?;
-        let who = Who::Peer { id: self.own.node, to: self.peer, membership: self.own.membership.clone() };
-        let calling = Calling::new(&self.own.cluster, self.key.as_ref(), who)?;
+        let Identity { node: id, cluster, membership, protocol } = self.own.clone();
+        let calling = Calling::new(&cluster, self.key.as_ref(), Who::Peer { id, to: self.peer, membership, protocol })?;
         let mut inbound = Inbound::new();
         let reached = timeout(WELCOME, call(&calling, &mut stream, &mut inbound)).await.map_err(io::Error::from)??;
         if reached.node != self.peer {

@@ -1,7 +1,7 @@
 //! What keeps a stranger's bytes out of a connection: a handshake that proves the key, and a tag on every frame.
 //!
 //! Both ends throw a nonce of 32 bytes. The *transcript* is everything that was said before the first proof: the
-//! caller's whole hello (version, cluster, who calls whom, membership, its nonce) and the node's name and nonce. From
+//! caller's whole hello (version, cluster, who calls whom, membership, protocol, its nonce) and the node's name and nonce. From
 //! it and the cluster's [`Key`] both derive one secret, and from that secret everything else, each under a name of its
 //! own:
 //!

@@ -28,12 +28,16 @@ pub struct Identity {
     /// nodes and differs when either does. A node that counts to another quorum than it once did, or than its peers
     /// do, decides alone. Addresses are not part of it: nodes may move.
     pub membership: String,
+    /// What its records and messages mean, such as `paxos-log/1`: any text that changes when they do. The records of one
+    /// protocol may well decode as those of another, and mean something else.
+    pub protocol: String,
 }
 
-/// Shown as `n1 of cluster "paxos", which is {n1,n2,n3} 2 of 3`.
+/// Shown as `n1 of cluster "paxos", which is {n1,n2,n3} 2 of 3 and speaks "paxos-log/1"`.
 impl fmt::Display for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of cluster {:?}, which is {}", self.node, self.cluster, self.membership)
+        let Self { node, cluster, membership, protocol } = self;
+        write!(f, "{node} of cluster {cluster:?}, which is {membership} and speaks {protocol:?}")
     }
 }
 
@@ -61,15 +65,25 @@ enum Entry<I, R> {
     Record(R),
 }
 
+/// An identity as it was before it had a protocol. Its log could be of any.
+#[derive(Deserialize)]
+#[expect(dead_code, reason = "to be recognized is all that it is for")]
+struct Nameless {
+    node: NodeId,
+    cluster: String,
+    membership: String,
+}
+
 impl<R: Serialize + DeserializeOwned> Store<R> {
     /// Opens the log in `directory`, or creates it, and returns it with the records of earlier lives. Nobody else
     /// can open it until the store is dropped.
     ///
     /// # Errors
     ///
-    /// When the log is in use, is damaged, is another node's, or cannot be read or written.
+    /// When the log is in use, is damaged, is another node's or another protocol's, does not say which protocol's it is,
+    /// or cannot be read or written.
     pub fn open(directory: impl AsRef<Path>, identity: Identity) -> Result<(Self, Vec<R>), StoreError> {
-        let (mut position, mut records, mut found) = (0, Vec::new(), None);
+        let (mut position, mut records, mut found, mut nameless) = (0, Vec::new(), None, false);
         // The first entry that is wrong decides, and is told when the log's name is known.
         let mut wrong = None;
         let (wal, _) = Wal::open_with(directory, |bytes| {
@@ -77,6 +91,7 @@ impl<R: Serialize + DeserializeOwned> Store<R> {
                 match (position, decode(bytes)) {
                     (0, Ok(Entry::Identity(owner))) => found = Some(owner),
                     (1.., Ok(Entry::<Identity, R>::Record(record))) => records.push(record),
+                    (0, Err(_)) if matches!(decode(bytes), Ok(Entry::<Nameless, R>::Identity(_))) => nameless = true,
                     (_, Ok(_)) => wrong = Some((position, DecodeError::Malformed("it is out of place".into()))),
                     (_, Err(error)) => wrong = Some((position, error)),
                 }
@@ -84,6 +99,9 @@ impl<R: Serialize + DeserializeOwned> Store<R> {
             position += 1;
         })?;
         let mut store = Self { wal, identity, shortest: 0, long: LONG, buffer: Vec::new(), records: PhantomData };
+        if nameless {
+            return Err(StoreError::Nameless { file: store.path().to_owned() });
+        }
         match (found, wrong) {
             (Some(owner), _) if owner != store.identity => return Err(store.foreign(owner)),
             (_, Some((position, error))) => return Err(store.unreadable(position, error)),
@@ -169,7 +187,7 @@ impl<R: Serialize + DeserializeOwned> Disk<R> for Store<R> {
 pub enum StoreError {
     /// The log itself.
     Wal(WalError),
-    /// The log is another node's, or this node's in a cluster of other members or quorums.
+    /// The log is another node's, or this node's in a cluster of other members or quorums, or of another protocol.
     Foreign {
         /// The log.
         file: PathBuf,
@@ -177,6 +195,12 @@ pub enum StoreError {
         found: Box<Identity>,
         /// Who wanted it.
         expected: Box<Identity>,
+    },
+    /// The log was begun by a version that did not say which protocol it is of, so nobody can know whether its records
+    /// mean what they seem to.
+    Nameless {
+        /// The log.
+        file: PathBuf,
     },
     /// A record of the log is whole and yet not understood: another program or version wrote it.
     Unreadable {
@@ -197,12 +221,21 @@ impl fmt::Display for StoreError {
             Self::Wal(error) => error.fmt(f),
             Self::Foreign { file, found, expected } => {
                 write!(f, "{} belongs to {found}, and this is {expected}: ", file.display())?;
-                f.write_str(if found.node == expected.node && found.cluster == expected.cluster {
+                f.write_str(if found.protocol != expected.protocol {
+                    "what one protocol remembers means nothing to another; start what has written it, or give this a \
+                     directory of its own"
+                } else if found.node == expected.node && found.cluster == expected.cluster {
                     "the members and quorums of a cluster never change; start the node with those that it has"
                 } else {
                     "a node must never start on another's memory; give each node a directory of its own"
                 })
             }
+            Self::Nameless { file } => write!(
+                f,
+                "{} does not say which protocol it is of, so an older version wrote it: only that one can go on with it. \
+                 It is left as it is",
+                file.display()
+            ),
             Self::Unreadable { file, position, error } => {
                 write!(f, "record {position} of {} was written by another program or version: {error}", file.display())
             }
@@ -233,7 +266,8 @@ mod tests {
     use super::*;
 
     fn identity(node: u8) -> Identity {
-        Identity { node: NodeId(node), cluster: "test".into(), membership: "{n1,n2} 2 of 2".into() }
+        let (cluster, membership, protocol) = ("test".into(), "{n1,n2} 2 of 2".into(), "words/1".into());
+        Identity { node: NodeId(node), cluster, membership, protocol }
     }
 
     #[test]
@@ -310,7 +344,8 @@ mod tests {
         assert!(open(identity(1)).unwrap_err().contains("in use"));
         drop(first);
         let another = open(identity(2)).unwrap_err();
-        let words = "belongs to n1 of cluster \"test\", which is {n1,n2} 2 of 2, and this is n2 of cluster \"test\"";
+        let words =
+            "belongs to n1 of cluster \"test\", which is {n1,n2} 2 of 2 and speaks \"words/1\", and this is n2 of";
         assert!(another.contains(words) && another.contains("another's memory"), "{another}");
         assert!(open(Identity { cluster: "other".into(), ..identity(1) }).unwrap_err().contains("cluster \"other\""));
         assert_eq!(open(identity(1)), Ok(()));
@@ -322,9 +357,37 @@ mod tests {
         drop(Store::<String>::open(&directory, identity(1)).unwrap());
         let smaller = Identity { membership: "{n1} 1 of 1".into(), ..identity(1) };
         let error = Store::<String>::open(&directory, smaller).map(|_| ()).unwrap_err().to_string();
-        for words in ["which is {n1,n2} 2 of 2, and this", "which is {n1} 1 of 1", "never change"] {
+        for words in ["which is {n1,n2} 2 of 2 and", "which is {n1} 1 of 1", "never change"] {
             assert!(error.contains(words), "{words:?} in {error}");
         }
+    }
+
+    #[test]
+    fn a_log_is_opened_by_the_same_protocol_only() {
+        let directory = tempfile::tempdir().unwrap();
+        drop(Store::<String>::open(&directory, identity(1)).unwrap());
+        let another = Identity { protocol: "numbers/1".into(), ..identity(1) };
+        let error = Store::<String>::open(&directory, another).map(|_| ()).unwrap_err().to_string();
+        for words in ["and speaks \"words/1\", and this", "speaks \"numbers/1\"", "directory of its own"] {
+            assert!(error.contains(words), "{words:?} in {error}");
+        }
+        assert!(Store::<String>::open(&directory, identity(1)).is_ok());
+    }
+
+    #[test]
+    fn a_log_that_names_no_protocol_is_left_to_the_version_that_wrote_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let (mut wal, _) = Wal::open(&directory).unwrap();
+        let mut bytes = Vec::new();
+        encode(&Entry::<_, String>::Identity((NodeId(1), "test", "{n1,n2} 2 of 2")), &mut bytes).unwrap();
+        wal.append(&bytes).unwrap();
+        wal.sync().unwrap();
+        let (file, length) = (wal.path().to_owned(), wal.len_bytes());
+        drop(wal);
+        let error = Store::<String>::open(&directory, identity(1)).map(|_| ()).unwrap_err();
+        assert!(matches!(error, StoreError::Nameless { .. }), "{error}");
+        assert!(error.to_string().contains("an older version wrote it"), "{error}");
+        assert_eq!(std::fs::metadata(file).unwrap().len(), length, "it is left as it is");
     }
 
     #[test]

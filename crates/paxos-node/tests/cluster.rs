@@ -25,6 +25,7 @@ type Answers = Matching<Basic>;
 type Asker = Client<Request<Value>, Output<Value>>;
 
 const MEMBERSHIP: &str = "{n1,n2,n3} 2 of 3";
+const PROTOCOL: &str = "basic-paxos/1";
 
 /// Far more than anything here takes: a test that meets it has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -109,7 +110,7 @@ impl Drop for Cluster {
 }
 
 fn identity(id: NodeId) -> Identity {
-    Identity { node: id, cluster: "test".into(), membership: MEMBERSHIP.into() }
+    Identity { node: id, cluster: "test".into(), membership: MEMBERSHIP.into(), protocol: PROTOCOL.into() }
 }
 
 fn replica(id: NodeId) -> Basic {
@@ -162,8 +163,8 @@ fn hangs_up(address: SocketAddr, says: &[u8], why: &str) {
     assert!(answer.contains(why), "{why:?} in {answer:?}");
 }
 
-/// A frame as others would write it: the hello of version 4 has a version, a cluster, whether there is a key, a nonce,
-/// and who (0 a peer, with its node, the node it looks for and its membership; 1 a client).
+/// A frame as others would write it: the hello of version 5 has a version, a cluster, whether there is a key, a nonce,
+/// and who (0 a peer, with its node, the node it looks for, its membership and its protocol; 1 a client).
 fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
     paxos_codec::encode_frame(value, &mut bytes).unwrap();
@@ -173,7 +174,7 @@ fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
 const NONCE: [u8; 32] = [7; 32];
 
 fn hello(cluster: &str, keyed: bool, peer: u8, to: u8, membership: &str) -> Vec<u8> {
-    frame(&(4_u16, cluster, keyed, NONCE, 0_u32, peer, to, membership))
+    frame(&(5_u16, cluster, keyed, NONCE, 0_u32, peer, to, membership, PROTOCOL))
 }
 
 #[test]

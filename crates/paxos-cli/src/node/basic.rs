@@ -14,7 +14,7 @@ use std::{
 use anyhow::Context;
 use paxos_basic::Replica;
 use paxos_messages::single::{Output, Request, Timer};
-use paxos_node::{Config, Identity, Matching, Store};
+use paxos_node::{Config, Matching, Store};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use tracing::info;
@@ -90,8 +90,7 @@ impl Basic {
         if let Err(problem) = logging::start(format) {
             return Ok(args::usage(problem));
         }
-        let membership = format!("{} {quorums}", quorums.members());
-        let identity = Identity { node: self.id, cluster: self.cluster.clone(), membership };
+        let identity = super::identity_in(PROTOCOL, self.id, &self.cluster, &quorums);
         let (store, recovered) = Store::open(&self.data, identity.clone())?;
         let (memory, records) = (store.path().to_owned(), recovered.len());
         let retry = self.retry.clone();
@@ -152,3 +151,6 @@ fn answers(request: &Request<Decree>, output: &Output<Decree>) -> bool {
         (Request::Propose(_), Output::NothingChosen { .. }) => false,
     }
 }
+
+/// What the records and messages of this node mean. It counts up when they change.
+pub(super) const PROTOCOL: &str = "basic-paxos/1";

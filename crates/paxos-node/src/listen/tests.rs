@@ -52,8 +52,13 @@ type Silent = Matching<Mute>;
 /// Far more than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+fn identity(membership: &str) -> Identity {
+    let (cluster, protocol) = ("test".into(), "mute/1".into());
+    Identity { node: NodeId(1), cluster, membership: membership.into(), protocol }
+}
+
 fn reception(key: Option<Key>, idle: Duration) -> (Arc<Reception<Mute, Silent>>, Inbox<Mute, Silent>) {
-    let own = Identity { node: NodeId(1), cluster: "test".into(), membership: "{n1} 1 of 1".into() };
+    let own = identity("{n1} 1 of 1");
     let (postbox, inbox) = mailbox(1000);
     let mut reception = Reception::new(own, key, NodeSet::EMPTY, postbox, Stats::new([]));
     Arc::get_mut(&mut reception).unwrap().idle = idle;
@@ -62,7 +67,7 @@ fn reception(key: Option<Key>, idle: Duration) -> (Arc<Reception<Mute, Silent>>,
 
 /// The reception of n1, which says every few milliseconds that it is there, and the identity of n2, its peer.
 fn pair(key: &Key) -> (Arc<Reception<Mute, Silent>>, Inbox<Mute, Silent>, Identity) {
-    let own = Identity { node: NodeId(1), cluster: "test".into(), membership: "{n1,n2} 2 of 2".into() };
+    let own = identity("{n1,n2} 2 of 2");
     let peer = Identity { node: NodeId(2), ..own.clone() };
     let (postbox, inbox) = mailbox(1 << 20);
     let (peers, stats) = (NodeSet::only(peer.node), Stats::new([peer.node]));
@@ -303,7 +308,8 @@ fn a_peer_hears_again_and_again_that_the_node_is_there() {
         let mut stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let (accepted, from) = listener.accept().await.unwrap();
         let serving = tokio::spawn(Arc::clone(&reception).receive(accepted, from));
-        let who = Who::Peer { id: peer.node, to: NodeId(1), membership: peer.membership };
+        let Identity { node: id, membership, protocol, .. } = peer;
+        let who = Who::Peer { id, to: NodeId(1), membership, protocol };
         let (calling, mut inbound) = (Calling::new("test", Some(&key), who).unwrap(), Inbound::new());
         let Ok(reached) = call(&calling, &mut stream, &mut inbound).await else { panic!("it is turned away") };
         inbound.admit(reached.hears);
@@ -327,7 +333,7 @@ fn only_who_holds_the_key_is_told_what_the_cluster_is() {
     runtime().block_on(async {
         let whos =
             [(NodeId(2), NodeId(1), "{n2}"), (NodeId(2), NodeId(3), "{n1,n2} 2 of 2"), (NodeId(9), NodeId(1), "")]
-                .map(|(id, to, membership)| Who::Peer { id, to, membership: membership.into() });
+                .map(|(id, to, membership)| Who::Peer { id, to, membership: membership.into(), protocol: "".into() });
         for who in whos.into_iter().chain([Who::Client]) {
             for cluster in ["test", "other"] {
                 let calling = Calling::new(cluster, Some(&another), who.clone()).unwrap();
