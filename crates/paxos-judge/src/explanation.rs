@@ -33,11 +33,11 @@ impl Explanation {
         let (mut fits, mut fails) = (0, ends.len());
         while fits + 1 < fails {
             let middle = fits.midpoint(fails);
-            let found = search(&known_after(calls, &ends[..middle]), MOST_STATES);
+            let found = search(&known_after(calls, &ends[..middle]), MOST_BYTES);
             (fits, fails) = if matches!(found, Found::Order(_)) { (middle, fails) } else { (fits, middle) };
         }
         let known = known_after(calls, &ends[..fits]);
-        let Found::Order(order) = search(&known, MOST_STATES) else {
+        let Found::Order(order) = search(&known, MOST_BYTES) else {
             unreachable!("there is an order of nothing, and of all that was found to have one");
         };
         let prefix: Vec<Call> = order.into_iter().map(|position| known[position].clone()).collect();
@@ -52,11 +52,12 @@ impl Explanation {
 /// What was known of `calls` when those of `ends` had ended, and no other: the rest was under way, or had not begun.
 fn known_after(calls: &[Call], ends: &[(u64, usize)]) -> Vec<Call> {
     let Some((now, _)) = ends.last() else { return Vec::new() };
+    let mut has_ended = vec![false; calls.len()];
+    ends.iter().for_each(|(_, position)| has_ended[*position] = true);
     let begun = calls.iter().enumerate().filter(|(_, call)| call.invoke <= *now);
     let known = begun.filter_map(|(position, call)| {
-        let ended = ends.iter().any(|(_, end)| *end == position);
         let is_read = matches!(call.action, Action::Get { .. });
-        match ended {
+        match has_ended[position] {
             true => Some(call.clone()),
             false => (!is_read).then(|| Call { end: End::Unknown, ..call.clone() }),
         }
@@ -79,6 +80,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-const MOST_STATES: usize = 1_000_000;
+/// Each of a few searches may fill this much.
+const MOST_BYTES: usize = 1 << 27;
 /// The most calls of the order that are shown.
 const SHOWN: usize = 10;

@@ -23,39 +23,45 @@ pub enum Verdict {
     },
     /// They cannot.
     NotLinearizable(Explanation),
-    /// The search was given up: too many calls of this key overlap.
+    /// No key was found that is not, but the search on this one was given up: too many of its calls overlap.
     Undecided {
-        /// The key.
+        /// The key, the first if there are several.
         key: String,
     },
 }
 
-/// Judges a history, whose calls may be in any order. A search that has seen ten million states of a key is given up.
+/// Judges a history, whose calls may be in any order. A search that has filled about a gibibyte with the states of a key
+/// is given up: that is some ten million states of a key with a few dozen clients at a time.
 ///
 /// # Errors
 ///
 /// When a client overlaps itself: then the recorder is wrong, and the verdict would be about nothing.
 pub fn judge(history: &[Call]) -> Result<Verdict, MisuseError> {
-    judge_within(history, MOST_STATES)
+    judge_within(history, MOST_BYTES)
 }
 
-/// [`judge`], with another number of states.
+/// [`judge`], with another limit: about how many bytes a search of one key may fill. Keys are searched one by one.
 ///
 /// # Errors
 ///
 /// As of [`judge`].
-pub fn judge_within(history: &[Call], most_states: usize) -> Result<Verdict, MisuseError> {
+pub fn judge_within(history: &[Call], most_bytes: usize) -> Result<Verdict, MisuseError> {
     one_at_a_time(history)?;
     let mut keys: BTreeMap<&str, Vec<Call>> = BTreeMap::new();
     for call in history.iter().filter(|call| counts(call)) {
         keys.entry(&call.key).or_default().push(call.clone());
     }
+    let mut undecided = None;
     for (key, calls) in &keys {
-        match search(calls, most_states) {
+        match search(calls, most_bytes) {
             Found::Order(_) => {}
+            // One key is enough, whatever could not be said of those before it.
             Found::Nothing => return Ok(Verdict::NotLinearizable(Explanation::of(calls))),
-            Found::GivenUp => return Ok(Verdict::Undecided { key: (*key).to_owned() }),
+            Found::GivenUp => undecided = undecided.or_else(|| Some((*key).to_owned())),
         }
+    }
+    if let Some(key) = undecided {
+        return Ok(Verdict::Undecided { key });
     }
     Ok(Verdict::Linearizable { calls: keys.values().map(Vec::len).sum(), keys: keys.len() })
 }
@@ -119,5 +125,4 @@ impl fmt::Display for MisuseError {
 
 impl Error for MisuseError {}
 
-/// A hundred bytes each, about.
-const MOST_STATES: usize = 10_000_000;
+const MOST_BYTES: usize = 1 << 30;

@@ -10,7 +10,8 @@
 //! acknowledged write that is gone.
 //!
 //! In reading order: [`Call`] is one operation as its client saw it; `lines` is how a history is written,
-//! `paxos-history/1`; [`judge`] is the verdict; `search` is how it is found; [`Explanation`] is why not.
+//! `paxos-history/1`; [`judge`] is the verdict; `search` is how it is found, with the modules after it for what it counts
+//! and remembers; [`Explanation`] is why not.
 //!
 //! ```
 //! use paxos_judge::{Verdict, judge, read_history};
@@ -30,9 +31,10 @@
 //! # What it does not do
 //!
 //! It does not judge what spans keys, such as ranges: keys are judged one by one, which is what makes it fast, and
-//! right, because a history is linearizable when that of each key is. The question is hard in general (NP-complete): few
-//! clients at a time for each key keep it easy, and a search that grows too large is given up, as
-//! [`Verdict::Undecided`].
+//! right, because a history is linearizable when that of each key is. The question is hard in general (NP-complete). It
+//! is easy for many clients at a time as long as writes of a key write different values, so let them; it is not when they
+//! write the same few, or swap and append much and read little. A search that grows too large is given up, as
+//! [`Verdict::Undecided`]. `cargo run --release -p paxos-judge --example widths` shows what is easy and what is not.
 
 mod call;
 
@@ -41,6 +43,14 @@ mod lines;
 mod judge;
 
 mod search;
+
+mod meaning;
+
+mod needs;
+
+mod timeline;
+
+mod memory;
 
 mod explanation;
 

@@ -156,10 +156,11 @@ fn a_client_that_overlaps_itself_is_refused() {
 
 #[test]
 fn a_search_that_grows_too_large_is_given_up() {
-    // Twenty writes at once, and a read of what nobody wrote.
-    let mut calls: Vec<Call> = (0..20).map(|client| ok(client, 1, 100, put(&client.to_string()))).collect();
-    calls.push(ok(99, 101, 102, get(Some("nothing"))));
-    assert_eq!(judge_within(&calls, 10_000).unwrap(), Verdict::Undecided { key: "k".into() });
+    // Forty appends at once, and a read of as many letters of each kind, but in no order that they have.
+    let mut calls: Vec<Call> = (0..20).map(|client| ok(client, 1, 100, append("a"))).collect();
+    calls.extend((20..40).map(|client| ok(client, 1, 100, append("ab"))));
+    calls.push(ok(99, 101, 102, get(Some(&["ab".repeat(20), "ba".to_owned(), "a".repeat(18)].concat()))));
+    assert_eq!(judge_within(&calls, 20_000).unwrap(), Verdict::Undecided { key: "k".into() });
 }
 
 /// Ten clients, three hundred calls, a few of unknown outcome: what a recorder should make of a key is judged at once.

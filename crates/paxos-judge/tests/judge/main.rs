@@ -3,6 +3,8 @@
 mod brute_force;
 mod format;
 mod known;
+mod register;
+mod wide;
 
 use paxos_judge::{Action, Before, Call, End};
 
