@@ -60,16 +60,39 @@
 //! # }
 //! ```
 //!
+//! # What it holds
+//!
+//! Whatever the others do, a node holds so much memory for them at most, beside what the process itself remembers. The
+//! names are those of the constants; a buffer that grows may for a moment have twice the room.
+//!
+//! | for | what | bound | at a time |
+//! |---|---|---|---|
+//! | a stranger | a buffer and a frame | 2 × `STRANGER` = 2 KiB | `STRANGERS` = 64 |
+//! | a client | what it has said: a buffer and a frame | `ROOM` + `MAX_FRAME` = 1.25 MiB | `CLIENTS` = 4096 |
+//! | | what it has not read, and the last answer, or refusals of what one read brought | `UNREAD` + 1.75 MiB | |
+//! | | answers that wait for that to be read | `UNANSWERED` = 8192 | |
+//! | a peer that calls | a buffer and a frame | 1.25 MiB | one each |
+//! | a peer that is called | messages that wait, and as much that is being written | 2 × `QUEUE` = 32 MiB | one each |
+//! | | what it says: a buffer and a frame | 1.25 MiB | |
+//! | the process | inputs that wait, and as much that it has taken and not begun | 2 × `INBOX` = 128 MiB | |
+//! | all clients | requests without an answer | `WAITING` = 65,536 of `WAITING_BYTES` = 128 MiB | |
+//!
+//! So a peer costs 34.5 MiB, which is 138 MiB for the four others of five; the process and the requests, 256 MiB; and a
+//! client that does its worst 7 MiB and 8192 answers as the process has made them, which is 28 GiB if all 4096 do. A
+//! client that waits for each answer costs a few KiB. Answers are counted and not weighed, since they are not encoded
+//! yet: let them share what they say with the process, as those of the key-value store do. Who can connect can make a
+//! node hold this; give it a [`Key`], and the key to those whom you trust so far.
+//!
 //! # What it does not do
 //!
 //! It encrypts nothing: who sits on the line reads along. With a [`Key`] nobody without it becomes a peer or a client,
 //! or changes, repeats or inserts anything; without one, whoever reaches the port and knows the cluster's name is
 //! believed, so run it then on a network that you trust. All who hold the key are trusted alike: a client with it could
-//! pose as a peer, and the key is changed by restarting all nodes with another one. It does not change the members of a
-//! cluster, nor its quorums, nor its protocol: they are part of a node's [`Identity`], and a store or a peer with others
-//! is refused. It
-//! promises no delivery: a message may be dropped when a queue is full (and is counted), lost when a connection breaks,
-//! and repeated by nobody but the process. It knows no protocol, so it cannot know whether one makes progress.
+//! pose as a peer, and the key is changed by restarting all nodes with another one. It does not change the members of
+//! a cluster, nor its quorums, nor its protocol: they are part of a node's [`Identity`], and a store or a peer with
+//! others is refused. It promises no delivery: a message may be dropped when a queue is full (and is counted), lost
+//! when a connection breaks, and repeated by nobody but the process. It knows no protocol but by its name, so it cannot
+//! know whether one makes progress.
 
 mod drive;
 

@@ -39,13 +39,19 @@ impl Counts {
         metric(text, "paxos_log_records_total", total, "Records appended to the log.", self.records);
         metric(text, "paxos_log_appended_bytes_total", total, "Bytes appended to the log.", self.bytes_appended);
         metric(text, "paxos_log_bytes", "gauge", "The length of the log.", self.log_bytes);
-        metric(text, "paxos_syncs_total", total, "Syncs of the log.", self.syncs);
-        metric(text, "paxos_sync_seconds_total", total, "Time in syncs.", self.sync_time.as_secs_f64());
+        metric(text, "paxos_syncs_total", total, "Syncs of the log, without those in checkpoints.", self.syncs);
+        metric(text, "paxos_sync_seconds_total", total, "Time in these syncs.", self.sync_time.as_secs_f64());
         let longest = self.longest_sync.as_secs_f64();
-        metric(text, "paxos_longest_sync_seconds", "gauge", "The longest sync so far.", longest);
+        metric(
+            text,
+            "paxos_longest_sync_seconds",
+            "gauge",
+            "The longest of these syncs since the node started.",
+            longest,
+        );
         metric(text, "paxos_checkpoints_total", total, "Replacements of the log by a shorter one.", self.checkpoints);
         let checkpoints = self.checkpoint_time.as_secs_f64();
-        metric(text, "paxos_checkpoint_seconds_total", total, "Time in checkpoints.", checkpoints);
+        metric(text, "paxos_checkpoint_seconds_total", total, "Time in checkpoints, with their syncs.", checkpoints);
         metric(text, "paxos_clients", "gauge", "Clients that are connected.", self.clients);
         let strangers = self.strangers_refused;
         metric(text, "paxos_strangers_refused_total", total, "Connections turned away as strangers.", strangers);

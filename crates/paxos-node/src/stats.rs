@@ -57,15 +57,15 @@ pub struct Counts {
     pub bytes_appended: u64,
     /// How long the log is now, in bytes.
     pub log_bytes: u64,
-    /// How often the log was synced.
+    /// How often the log was synced. A checkpoint syncs too; that is counted with the checkpoint, here and below.
     pub syncs: u64,
-    /// How long all syncs took together.
+    /// How long all these syncs took together.
     pub sync_time: Duration,
-    /// How long the longest one took: by so much the disk lags, at its worst.
+    /// How long the longest of them took, of all since the node started: by so much the disk lags, at its worst.
     pub longest_sync: Duration,
     /// How often the log was replaced by a shorter one.
     pub checkpoints: u64,
-    /// How long that took together. The process stands still meanwhile.
+    /// How long that took together, with the syncs in it. The process stands still meanwhile.
     pub checkpoint_time: Duration,
     /// Clients that are connected now.
     pub clients: usize,

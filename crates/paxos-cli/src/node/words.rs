@@ -64,7 +64,8 @@ pub(crate) struct Inspection {
     pub(crate) bytes_appended: u64,
     /// How long the log is.
     pub(crate) log_bytes: u64,
-    /// How often it was synced, how long that took altogether, and how long at most: by so much the disk lags.
+    /// How often it was synced, how long that took altogether, and how long at most, of all since the
+    /// node started: by so much the disk lags. A checkpoint's syncs are counted with it.
     pub(crate) syncs: u64,
     pub(crate) sync_time: Duration,
     pub(crate) longest_sync: Duration,
