@@ -180,9 +180,9 @@ impl<'a> Search<'a> {
     /// free write to the front, and all reads of its value with it: those may be now too. The write that was the first
     /// does not mind. The one that came after those that were moved does not either; it was a write over their value,
     /// since nobody else uses that. Only calls that refuse one value and fit all others might have needed to find just
-    /// this one: so the values that they might find instead must not be refused.
+    /// this one: so the values that they might find instead, those of writes that may come before it, must not be refused.
     fn free_write(&self) -> Option<usize> {
-        if self.needs.is_used(self.state) || self.needs.is_refused(self.state) {
+        if self.needs.is_used(self.state) {
             return None;
         }
         self.left.may_be_next().find(|call| {
@@ -245,9 +245,8 @@ impl<'a> Search<'a> {
 
     fn is_new(&mut self, words: [usize; 2]) -> bool {
         let Kind::Called(first) = self.left.kind(self.left.first()) else { return true };
-        // Values that nobody left looks at are one value, but an absent one may be refused.
-        let same =
-            self.state != Values::ABSENT && !self.needs.is_used(self.state) && !self.needs.is_refused(self.state);
+        // Values that nobody left looks at are one value.
+        let same = !(self.needs.is_used(self.state) || self.needs.is_refused(self.state));
         let value = if same { usize::MAX } else { self.state };
         let before = first / 64;
         let window = self.bits[0].get(before..words[0]).unwrap_or_default();

@@ -97,6 +97,16 @@ fn what_has_an_unknown_outcome_may_happen_late_and_not_early() {
 }
 
 #[test]
+fn a_write_that_nobody_read_is_needed_by_what_found_another_value_gone() {
+    // The order is: what is unknown, its read, the put of "b", and then there is no "a" to swap.
+    let unseen = ok(1, 1, 20, put("b"));
+    let (read, refused) = (ok(2, 5, 6, get(Some("a"))), ok(2, 7, 8, cas(Some("a"), "c", false)));
+    holds(&[unseen.clone(), call(3, 1, End::Unknown, put("a")), read.clone(), refused.clone()]);
+    holds(&[unseen, ok(3, 1, 6, put("a")), read.clone(), refused.clone()]);
+    fails(&[call(3, 1, End::Unknown, put("a")), read, refused]);
+}
+
+#[test]
 fn what_failed_had_no_effect() {
     let failed = call(1, 1, End::Failed(2), put("a"));
     holds(&[failed.clone(), ok(2, 3, 4, get(None))]);
