@@ -1,7 +1,7 @@
 //! `paxos propose` and `paxos learn`: a client asks one node, and waits no longer than it likes.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     net::SocketAddr,
     process::ExitCode,
     time::{Duration, Instant},
@@ -12,7 +12,7 @@ use paxos_messages::single::{Output, Request};
 use paxos_node::ClientError;
 use serde_json::json;
 
-use crate::{args, decree::Decree};
+use crate::{args, decree::Decree, output::say};
 
 /// A client of a node that decides a [`Decree`].
 pub(crate) type Asker = paxos_node::Client<Request<Decree>, Output<Decree>>;
@@ -92,7 +92,8 @@ impl Propose {
         } else {
             format!("chosen: {}\nThat is somebody else's value; yours was not chosen and will not be.", chosen.as_str())
         };
-        Ok(print(&line))
+        say(line);
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -110,7 +111,8 @@ impl Learn {
                 format!("Nothing is chosen yet: nothing was in any ballot below {below}, and nothing can be any more.")
             }
         };
-        Ok(print(&line))
+        say(line);
+        Ok(ExitCode::SUCCESS)
     }
 }
 
@@ -138,12 +140,4 @@ fn from_stdin() -> anyhow::Result<String> {
         text.pop();
     }
     Ok(text)
-}
-
-/// Prints the answer. The code says whether anybody could read it.
-fn print(line: &str) -> ExitCode {
-    match writeln!(io::stdout(), "{line}") {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(_) => ExitCode::FAILURE,
-    }
 }

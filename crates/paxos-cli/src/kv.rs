@@ -5,7 +5,7 @@
 //! when it must, and has each write done once.
 
 use std::{
-    io::{self, Read, Write},
+    io::{self, Read},
     process::ExitCode,
 };
 
@@ -17,7 +17,7 @@ use paxos_kv::{
 use paxos_messages::Bytes;
 use serde_json::{Value, json};
 
-use crate::output::say;
+use crate::output::{self, say};
 
 mod target;
 
@@ -252,8 +252,8 @@ impl Told {
         } else if self.code == 1 && self.line.is_empty() {
             eprintln!("absent: the key has no value");
         } else if !self.line.is_empty() {
-            let mut out = io::stdout().lock();
-            out.write_all(&self.line).and_then(|()| out.write_all(b"\n")).context("nobody reads the output")?;
+            let line = [&self.line[..], b"\n"].concat();
+            output::write(&line).context("cannot write to standard output")?;
         }
         Ok(ExitCode::from(self.code))
     }

@@ -1,6 +1,6 @@
 //! `paxos run`: a script, replayed and drawn.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode};
+use std::{io, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,7 +9,10 @@ use paxos_mutants::{Mutant, Wrong, WrongLog};
 use paxos_sim::{Diagram, Happening, Script, Scriptable, Watch, World};
 use serde_json::json;
 
-use crate::{args::usage, output::say};
+use crate::{
+    args::usage,
+    output::{colours, say},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -75,8 +78,8 @@ impl Run {
     }
 
     fn replay<P: Scriptable>(&self, script: &Script, world: World<P>) -> anyhow::Result<ExitCode> {
-        let coloured = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        let mut diagram = Diagram::new(world.setting().quorums.members(), coloured && !self.json);
+        let coloured = colours(&io::stdout()) && !self.json;
+        let mut diagram = Diagram::new(world.setting().quorums.members(), coloured);
         let mut draw = |happening: Happening<'_, P>| diagram.see(happening);
         let replayed = match script.replay(world.clone(), &mut draw) {
             Ok(replayed) => replayed,

@@ -141,18 +141,22 @@ fn scripts_that_cannot_be_run_say_why() {
     assert!(expect(2, &["run", "no/such/file"]).contains("cannot read no/such/file"));
 }
 
-/// `| head` closes the pipe early: that is no failure and no panic.
+/// `| head` closes the pipe early: that is no failure and no panic, and the exit code is the verdict all the same.
 #[test]
-fn a_reader_that_leaves_is_no_failure() {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_paxos"))
-        .args(["mutants", "M2"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the binary runs");
-    drop(child.stdout.take());
-    let output = child.wait_with_output().expect("it ends");
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+fn a_reader_that_leaves_changes_no_verdict() {
+    let violated = "check basic --own at-once --mutant M3b --invariant Agreement";
+    for (arguments, code) in [("mutants M2", 0), (violated, 1), ("check basic --max-states 400", 3)] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_paxos"))
+            .args(arguments.split(' '))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary runs");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), said.as_ref()), (Some(code), ""), "{arguments}");
+    }
 }
 
 /// The runs that the book shows: each tells exactly what stands in it, and violates nothing.
