@@ -61,10 +61,11 @@ struct Shared {
 
 /// What clients saw.
 pub(crate) struct Seen {
-    /// Microseconds from the call to the answer.
+    /// Microseconds from the call to its end, of every operation, whatever came of it: those that were waited for in vain
+    /// are the longest.
     pub(crate) latency: Histogram<u64>,
     pub(crate) answered: u64,
-    /// Writes among those.
+    /// Writes among those; a swap that found another value has written nothing.
     pub(crate) acknowledged: u64,
     /// Certainly not done.
     pub(crate) failed: u64,
@@ -168,10 +169,10 @@ impl Shared {
             let returned = self.now();
             self.done.fetch_add(1, Relaxed);
             let is_unknown = matches!(result, Err(Error::Unknown(_)));
-            if result.is_ok() && step.is_write() {
+            if result.as_ref().is_ok_and(Answer::is_write) {
                 self.acknowledged.fetch_max(returned, Relaxed);
             }
-            seen.count(&step, &result, (returned - invoke) / 1_000);
+            seen.count(&result, (returned - invoke) / 1_000);
             if self.plan.history {
                 seen.history.push(call(name, step, result, invoke, returned));
             }
@@ -201,12 +202,12 @@ impl Seen {
         }
     }
 
-    fn count(&mut self, step: &Step, result: &Result<Answer, Error>, microseconds: u64) {
+    fn count(&mut self, result: &Result<Answer, Error>, microseconds: u64) {
+        self.latency.saturating_record(microseconds);
         match result {
-            Ok(_) => {
+            Ok(answer) => {
                 self.answered += 1;
-                self.acknowledged += u64::from(step.is_write());
-                self.latency.saturating_record(microseconds);
+                self.acknowledged += u64::from(answer.is_write());
             }
             Err(error) => {
                 self.trouble = Some(error.to_string());
@@ -233,7 +234,7 @@ impl Seen {
         self.answered as f64 / self.took.as_secs_f64().max(1e-9)
     }
 
-    /// So many of 100 operations took no longer.
+    /// So many of 100 operations took no longer; nothing if there were none.
     pub(crate) fn percentile(&self, percent: f64) -> Duration {
         Duration::from_micros(self.latency.value_at_quantile(percent / 100.0))
     }
@@ -244,6 +245,12 @@ enum Answer {
     Read(Option<Bytes>),
     Wrote { existed: Option<bool> },
     Swapped(bool),
+}
+
+impl Answer {
+    const fn is_write(&self) -> bool {
+        matches!(self, Self::Wrote { .. } | Self::Swapped(true))
+    }
 }
 
 async fn execute(client: &Client, step: &Step) -> Result<Answer, Error> {
@@ -290,3 +297,24 @@ fn call(client: u64, step: Step, result: Result<Answer, Error>, invoke: u64, ret
 
 /// An hour, in microseconds: no operation takes longer.
 const LONGEST: u64 = 3_600_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_operation_has_its_time_and_only_what_was_written_is_a_write() {
+        let mut seen = Seen::new();
+        assert_eq!(seen.percentile(50.0), Duration::ZERO);
+        for answer in
+            [Answer::Read(None), Answer::Swapped(false), Answer::Swapped(true), Answer::Wrote { existed: None }]
+        {
+            seen.count(&Ok(answer), 1_000);
+        }
+        assert_eq!((seen.answered, seen.acknowledged), (4, 2));
+        seen.count(&Err(Error::Unknown("nobody has answered".into())), 10_000_000);
+        seen.count(&Err(Error::NotDone("nobody leads".into())), 20_000_000);
+        assert_eq!((seen.latency.len(), seen.failed, seen.unknown), (6, 1, 1));
+        assert!(seen.latency.max() >= 20_000_000 && seen.percentile(80.0) >= Duration::from_secs(10));
+    }
+}

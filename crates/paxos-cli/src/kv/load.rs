@@ -98,26 +98,28 @@ impl LoadCommand {
     }
 
     fn print(&self, seen: &Seen) {
-        let milliseconds = |percent| seen.percentile(percent).as_secs_f64() * 1e3;
-        let (median, p99, p999) = (milliseconds(50.0), milliseconds(99.0), milliseconds(99.9));
-        let longest = seen.latency.max() as f64 / 1e3;
+        let [median, p99, p999, longest] = [50.0, 99.0, 99.9, 100.0]
+            .map(|percent| (!seen.latency.is_empty()).then(|| seen.percentile(percent).as_secs_f64() * 1e3));
         if self.target.json {
             return say(json!({
                 "clients": self.clients, "connections": self.connections(), "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads,
-                "seconds": seen.took.as_secs_f64(), "answered": seen.answered, "not_done": seen.failed,
+                "seconds": seen.took.as_secs_f64(), "answered": seen.answered, "writes": seen.acknowledged, "not_done": seen.failed,
                 "unknown": seen.unknown, "operations_per_second": seen.rate(), "p50_ms": median, "p99_ms": p99,
                 "p99.9_ms": p999, "max_ms": longest, "trouble": seen.trouble,
             }));
         }
         say(format_args!(
-            "{} operations in {:.1} s: {:.0} a second; {} not done, {} of unknown outcome",
+            "{} operations in {:.1} s, {} of them writes: {:.0} a second; {} not done, {} of unknown outcome",
             seen.answered,
             seen.took.as_secs_f64(),
+            seen.acknowledged,
             seen.rate(),
             seen.failed,
             seen.unknown
         ));
-        say(format_args!("latency in ms: p50 {median:.2}, p99 {p99:.2}, p99.9 {p999:.2}, longest {longest:.2}"));
+        let [median, p99, p999, longest] =
+            [median, p99, p999, longest].map(|time| time.map_or("-".into(), |time| format!("{time:.2}")));
+        say(format_args!("latency in ms, answered or not: p50 {median}, p99 {p99}, p99.9 {p999}, longest {longest}"));
         if let Some(trouble) = &seen.trouble {
             say(format_args!("the last trouble: {trouble}"));
         }

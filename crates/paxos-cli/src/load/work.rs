@@ -29,10 +29,6 @@ impl Step {
             | Self::Append { key, .. } => key,
         }
     }
-
-    pub(crate) const fn is_write(&self) -> bool {
-        !matches!(self, Self::Get { .. })
-    }
 }
 
 /// Read from `put KEY VALUE`, `append KEY VALUE`, `cas KEY EXPECTED VALUE` (`-` expects none), `delete KEY`, `get KEY`.

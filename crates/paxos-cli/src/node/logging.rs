@@ -20,7 +20,8 @@ pub(crate) enum LogFormat {
 pub(super) fn start(format: LogFormat) -> Result<(), String> {
     let wanted = env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG={wanted:?}: {error}"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours(&io::stderr()));
+    let log =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours(&io::stderr()));
     match format {
         LogFormat::Text => log.init(),
         LogFormat::Json => log.json().flatten_event(true).init(),
