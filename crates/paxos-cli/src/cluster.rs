@@ -60,6 +60,7 @@ Exit code: 0 stopped when asked to, 1 failed, 2 usage.";
 
 impl Cluster {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        place::check(&self.data)?; // before anything is written there
         let _lock = place::lock(&self.data)?;
         let is_new = !place::is_place(&self.data);
         let place = if is_new {

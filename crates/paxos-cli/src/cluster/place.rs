@@ -82,14 +82,7 @@ impl Place {
     /// When there is something in the directory, no port is free, or files cannot be written.
     pub(crate) fn found(directory: &Path, nodes: u8, port: Option<u16>) -> anyhow::Result<Self> {
         fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-        let strange = fs::read_dir(directory)?.filter_map(Result::ok).find(|entry| entry.file_name() != LOCK);
-        if let Some(strange) = strange {
-            bail!(
-                "{} holds {:?} and no cluster: give it a new or empty directory",
-                directory.display(),
-                strange.file_name()
-            );
-        }
+        check(directory)?;
         let members = addresses(nodes, port)?;
         let key = Key::generate().context("there is no randomness for a key")?;
         write_private(&directory.join(KEY), &(key.to_hex() + "\n")).context("cannot write the key")?;
@@ -164,6 +157,32 @@ pub(crate) fn is_place(directory: &Path) -> bool {
     directory.join(DESCRIPTION).exists()
 }
 
+/// Whether a cluster lives in `directory`, or may be founded there: not among somebody else's files, which are left as they
+/// are.
+///
+/// # Errors
+///
+/// When something else is there.
+pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
+    if is_place(directory) {
+        return Place::open(directory).map(drop);
+    }
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot read {}", directory.display())),
+    };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        // The lock of a cluster is an empty file, so another one is somebody else's.
+        let is_lock = name == LOCK && entry.metadata().is_ok_and(|found| found.is_file() && found.len() == 0);
+        if !is_lock {
+            bail!("{} holds {name:?} and no cluster: give it a new or empty directory", directory.display());
+        }
+    }
+    Ok(())
+}
+
 /// Makes this program the one that runs the cluster in `directory`, for as long as it keeps the file.
 ///
 /// # Errors
@@ -171,8 +190,8 @@ pub(crate) fn is_place(directory: &Path) -> bool {
 /// When another one runs it.
 pub(crate) fn lock(directory: &Path) -> anyhow::Result<File> {
     fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
-    let lock =
-        File::create(directory.join(LOCK)).with_context(|| format!("cannot write to {}", directory.display()))?;
+    let lock = OpenOptions::new().write(true).create(true).truncate(false).open(directory.join(LOCK));
+    let lock = lock.with_context(|| format!("cannot write to {}", directory.display()))?;
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => bail!("another program runs the cluster in {}", directory.display()),
@@ -209,3 +228,36 @@ fn write_private(file: &Path, text: &str) -> io::Result<()> {
 const DESCRIPTION: &str = "cluster.toml";
 const KEY: &str = "key";
 const LOCK: &str = "lock";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn somebody_elses_files_are_left_alone() {
+        let check_with = |name: &str, text: &str, is_welcome: bool| {
+            let directory = tempfile::tempdir().unwrap();
+            let file = directory.path().join(name);
+            fs::write(&file, text).unwrap();
+            assert_eq!(check(directory.path()).is_ok(), is_welcome, "{name}: {text:?}");
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+            assert_eq!(fs::read_to_string(&file).unwrap(), text);
+        };
+        check_with("lock", "", true);
+        check_with("lock", "mine", false);
+        check_with("notes", "", false);
+        check_with(DESCRIPTION, "mine", false);
+        let directory = tempfile::tempdir().unwrap();
+        assert!(check(directory.path()).is_ok(), "an empty one");
+        assert!(check(&directory.path().join("new")).is_ok());
+    }
+
+    #[test]
+    fn a_lock_writes_nothing() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(LOCK), "mine").unwrap();
+        let _held = lock(directory.path()).unwrap();
+        assert_eq!(fs::read_to_string(directory.path().join(LOCK)).unwrap(), "mine");
+        assert!(lock(directory.path()).is_err(), "there is one at a time");
+    }
+}

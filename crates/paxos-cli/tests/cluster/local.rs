@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
+    fs::{self, File},
     path::{Path, PathBuf},
     process::Command,
 };
@@ -122,5 +122,19 @@ impl Local {
         self.supervisor().signal("TERM");
         assert_eq!(self.supervisor().exit_code(), Some(0), "{PATIENCE:?} were enough");
         self.supervisor = None;
+    }
+}
+
+#[test]
+fn a_directory_of_somebody_else_is_left_as_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["lock", "notes", "cluster.toml"] {
+        let directory = place.path().join(format!("with-{name}"));
+        fs::create_dir(&directory).unwrap();
+        fs::write(directory.join(name), "mine").unwrap();
+        let (code, _, stderr) = run(paxos("cluster --data").arg(&directory));
+        assert!(code == 1 && stderr.contains(&directory.display().to_string()), "{stderr}");
+        assert_eq!(fs::read_to_string(directory.join(name)).unwrap(), "mine");
+        assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is added to {name}");
     }
 }
