@@ -19,19 +19,24 @@
 //! nodes together.
 
 use std::{
+    collections::BTreeSet,
     env, fs,
     path::{Path, PathBuf},
     process::ExitCode,
 };
 
 use benches::{
+    asked::{Asked, Instead, Understood},
     durable::{CELLS, Contender, Outcome, Way, contenders, ideal},
     log::{Load, NONE, OURS},
-    report::{load_average, quantile},
+    report::{load_average, quantile, verdict},
 };
 
 fn main() -> ExitCode {
-    let options = Options::parse(&env::args().skip(1).collect::<Vec<_>>());
+    let options = match Options::parse(env::args().skip(1)) {
+        Ok(options) => options,
+        Err(instead) => return instead.end(&usage()),
+    };
     // Below the target directory and not in the system's temporary directory, which may be memory.
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk");
     let mut bench = Bench { dir: dir.path().into(), runs: 0, verified: true, options };
@@ -47,7 +52,7 @@ fn main() -> ExitCode {
         }
     }
     bench.options.say(&format!("load {}", load_average()));
-    if bench.verified { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if bench.verified && 0 < bench.runs { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Bytes of a command, clients.
@@ -59,25 +64,23 @@ struct Options {
     /// The commands of a run are divided by this.
     part: usize,
     json: bool,
-    only: Option<String>,
+    libraries: Vec<&'static str>,
     cells: Vec<Cell>,
 }
 
 impl Options {
-    fn parse(arguments: &[String]) -> Self {
-        let has = |name: &str| arguments.iter().any(|argument| argument == name);
-        // `cargo bench` passes `--bench`. Without it this is `cargo test`, which wants to know only that it runs.
-        let (rounds, trials, part) = match (has("--bench"), has("--quick")) {
+    fn parse(words: impl Iterator<Item = String>) -> Result<Self, Instead> {
+        let values = &["--only", "--cell", "--rounds"];
+        let asked = Asked::read(words, Understood { flags: &["--quick", "--json"], values })?;
+        let (rounds, trials, part) = match (asked.is_bench(), asked.has("--quick")) {
             (true, false) => (11, 3, 1),
             (true, true) => (5, 3, 4),
             (false, _) => (1, 1, 64),
         };
-        let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).cloned();
-        let rounds = value("--rounds").map_or(rounds, |rounds| rounds.parse().expect("a number of rounds"));
-        let is_asked =
-            |(payload, clients): &Cell| value("--cell").is_none_or(|cell| cell == format!("{payload},{clients}"));
-        let cells = CELLS.into_iter().filter(is_asked).collect();
-        Self { rounds, trials, part, json: has("--json"), only: value("--only"), cells }
+        let libraries = asked.among("--only", libraries().into_iter().map(|library| (library.to_owned(), library)))?;
+        let cells = asked.among("--cell", CELLS.map(|cell| (name(cell), cell)))?;
+        let rounds = asked.times("--rounds")?.unwrap_or(rounds);
+        Ok(Self { rounds, trials, part, json: asked.has("--json"), libraries, cells })
     }
 
     /// Tells people.
@@ -112,12 +115,10 @@ struct Bench {
 impl Bench {
     /// The rows of a cell: each library in both ways, and the ideal.
     fn cell(&mut self, cell: Cell) -> Vec<Row> {
-        let all = contenders(cell.1);
-        let only = self.options.only.clone();
-        let is_asked = |library: &str| only.as_ref().is_none_or(|only| only == library);
-        let all: Vec<_> = all.into_iter().filter(|contender| is_asked(contender.library)).collect();
+        let mut all = contenders(cell.1);
+        all.retain(|contender| self.options.libraries.contains(&contender.library));
         let mut rows = self.fastest(cell, &all);
-        if is_asked(IDEAL) {
+        if self.options.libraries.contains(&IDEAL) {
             rows.push(Row::new(IDEAL, None));
         }
         let load = self.options.load(cell, 1);
@@ -290,15 +291,11 @@ impl Claim {
         beside.into_iter().filter_map(claim).collect()
     }
 
-    const fn verdict(&self) -> &'static str {
-        if self.target <= self.times { "met" } else { "missed" }
-    }
-
     fn json(&self, (payload, clients): Cell) -> String {
         let Self { beside, times, target } = self;
         format!(
             r#"{{"payload":{payload},"clients":{clients},"beside":"{beside}","ratio":{times:.3},"target":{target:.1},"#
-        ) + &format!(r#""verdict":"{}"}}"#, self.verdict())
+        ) + &format!(r#""verdict":"{}"}}"#, verdict(target <= times))
     }
 }
 
@@ -326,8 +323,31 @@ fn print((payload, clients): Cell, rows: &[Row], claims: &[Claim]) {
     }
     for claim in claims {
         let Claim { beside, times, target } = claim;
-        println!("  {OURS} is {times:.2} times {beside}; {target:.1} times is {}", claim.verdict());
+        println!("  {OURS} is {times:.2} times {beside}; {target:.1} times is {}", verdict(target <= times));
     }
+}
+
+/// All libraries and the ideal, each once.
+fn libraries() -> BTreeSet<&'static str> {
+    CELLS.iter().flat_map(|&(_, clients)| contenders(clients)).map(|one| one.library).chain([IDEAL]).collect()
+}
+
+fn name((payload, clients): Cell) -> String {
+    format!("{payload},{clients}")
+}
+
+fn usage() -> String {
+    format!(
+        "cargo bench -p benches --bench log_durable -- [--quick] [--json] [--only LIBRARY] [--cell CELL] [--rounds NUMBER]
+
+  --quick           fewer rounds, fewer commands
+  --json            a line for each row, for programs
+  --only LIBRARY    one of {}
+  --cell CELL       bytes of a command and clients: one of {}
+  --rounds NUMBER   how often each row is measured",
+        Vec::from_iter(libraries()).join(" "),
+        CELLS.map(name).join(" ")
+    )
 }
 
 /// Two hops and one sync.

@@ -8,32 +8,40 @@
 //! ```
 
 use std::{
+    env,
     fs::{self, File},
     io::Write,
     path::Path,
+    process::ExitCode,
     time::{Duration, Instant},
 };
 
+use benches::{
+    asked::{Asked, Understood},
+    report::{load_average, quantile},
+};
 use paxos_wal::Wal;
 
-fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    // `cargo bench` passes `--bench`. Without it this is `cargo test`, which wants to know only that it runs.
-    let (rounds, syncs) = match (has("--bench"), has("--quick")) {
+fn main() -> ExitCode {
+    let asked = match Asked::read(env::args().skip(1), Understood { flags: &["--quick"], values: &[] }) {
+        Ok(asked) => asked,
+        Err(instead) => return instead.end(USAGE),
+    };
+    let (rounds, syncs) = match (asked.is_bench(), asked.has("--quick")) {
         (true, false) => (15, 100),
         (true, true) => (5, 30),
         (false, _) => (1, 2),
     };
     // Below the target directory and not in the system's temporary directory, which may be memory.
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk");
-    println!("{}, {rounds} rounds of {syncs} syncs, load {}", dir.path().display(), load());
+    println!("{}, {rounds} rounds of {syncs} syncs, load {}", dir.path().display(), load_average());
     println!("{:>6} {:>14} {:>14} {:>7}", "group", "wal records/s", "bare records/s", "ratio");
     for group in [1, 8, 64, 512] {
         let (wal, bare, ratio) = compare(&dir.path().join(group.to_string()), group, rounds, syncs);
         println!("{group:>6} {wal:>14.0} {bare:>14.0} {:>6.1}%", ratio * 100.0);
     }
-    println!("load {}", load());
+    println!("load {}", load_average());
+    ExitCode::SUCCESS
 }
 
 /// The median rates of both in records per second, and the median over all rounds of the one by the other.
@@ -68,7 +76,7 @@ fn compare(dir: &Path, group: usize, rounds: usize, syncs: usize) -> (f64, f64, 
         fs::metadata(dir.join("bare")).expect("the file").len(),
         "both wrote the same number of bytes"
     );
-    (median(wals), median(bares), median(ratios))
+    (quantile(wals, 0.5), quantile(bares, 0.5), quantile(ratios, 0.5))
 }
 
 /// The time that each takes for `syncs` groups: one of the one, one of the other, and so on.
@@ -91,17 +99,8 @@ fn take_turns(one: &mut dyn FnMut(), other: &mut dyn FnMut(), syncs: usize, othe
     (of_one, of_other)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
-/// The machine's load averages, where the system tells them: a figure without them means little.
-fn load() -> String {
-    fs::read_to_string("/proc/loadavg")
-        .map(|text| text.split(' ').take(3).collect::<Vec<_>>().join(" "))
-        .unwrap_or_else(|_| String::from("unknown"))
-}
-
 /// About the size of a vote.
 const RECORD: [u8; 64] = [7; 64];
+const USAGE: &str = "cargo bench -p benches --bench wal -- [--quick]
+
+  --quick   fewer rounds, of fewer syncs";

@@ -13,6 +13,12 @@ pub fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
     values[((values.len() - 1) as f64 * part).round() as usize]
 }
 
+/// Whether something was reached, in a word.
+#[must_use]
+pub const fn verdict(met: bool) -> &'static str {
+    if met { "met" } else { "missed" }
+}
+
 /// The machine's load averages, where the system tells them: a figure without them means little.
 #[must_use]
 pub fn load_average() -> String {
