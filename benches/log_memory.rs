@@ -9,24 +9,32 @@
 //! ```
 //!
 //! In each cell the libraries take turns, many times: a machine is not the same from one second to the next. A figure is
-//! the median of all rounds, with the quartiles beside it, and a ratio is the median of the ratios within a round. A row
+//! the median of all rounds, with the quartiles beside it, and a ratio is the median of the ratios within a round. The
+//! verdict is on the fastest row of ours beside the fastest row of any peer; the other ratios have none. A row
 //! whose nodes did not all apply all commands in the same order is void, and so is the run. Allocations are counted by
 //! another program, `src/bin/log_allocations.rs`, so that nothing is counted while the clock runs.
 
 use std::{
-    collections::BTreeMap,
-    env, fs,
+    collections::{BTreeMap, BTreeSet},
+    env,
     process::{Command, ExitCode},
     time::{Duration, Instant},
 };
 
-use benches::log::{CELLS, Contender, Load, NONE, OURS, contenders};
+use benches::{
+    asked::{Asked, Instead, Understood},
+    log::{CELLS, Contender, Load, NONE, OURS, contenders},
+    report::{load_average, quantile, verdict},
+};
 
 fn main() -> ExitCode {
+    let options = match Options::parse(env::args().skip(1)) {
+        Ok(options) => options,
+        Err(instead) => return instead.end(&usage()),
+    };
     if let Some(code) = again_with_memory_that_stays() {
         return code;
     }
-    let options = Options::parse(env::args().skip(1).collect());
     let allocations = if options.count { count_allocations() } else { BTreeMap::new() };
     options.say(&format!("{} rounds, load {}", options.rounds, load_average()));
     let mut cells = Vec::new();
@@ -45,8 +53,9 @@ fn main() -> ExitCode {
         print_claims(&cells);
     }
     options.say(&format!("load {}", load_average()));
-    let verified = cells.iter().flat_map(|(_, rows)| rows).all(|row| row.verified);
-    if verified { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    let rows = || cells.iter().flat_map(|(_, rows)| rows);
+    let measured = rows().next().is_some() && rows().all(|row| row.verified);
+    if measured { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 /// Nodes, bytes of a command, commands in flight.
@@ -61,27 +70,25 @@ struct Options {
     part: usize,
     json: bool,
     count: bool,
-    only: Option<String>,
+    libraries: Vec<&'static str>,
     cells: Vec<Cell>,
 }
 
 impl Options {
-    fn parse(arguments: Vec<String>) -> Self {
-        let has = |name: &str| arguments.iter().any(|argument| argument == name);
-        // `cargo bench` passes `--bench`. Without it this is `cargo test`, which wants to know only that it runs.
-        let (rounds, part) = match (has("--bench"), has("--quick")) {
+    fn parse(words: impl Iterator<Item = String>) -> Result<Self, Instead> {
+        let values = &["--only", "--cell", "--rounds"];
+        let asked = Asked::read(words, Understood { flags: &["--quick", "--json"], values })?;
+        let (rounds, part) = match (asked.is_bench(), asked.has("--quick")) {
             (true, false) => (15, 1),
             (true, true) => (5, 4),
             (false, _) => (1, usize::MAX),
         };
-        let value = |name: &str| arguments.iter().skip_while(|argument| *argument != name).nth(1).cloned();
-        let only = value("--only");
-        let rounds = value("--rounds").map_or(rounds, |rounds| rounds.parse().expect("a number of rounds"));
-        let is_asked = |(nodes, payload, in_flight): &Cell| {
-            value("--cell").is_none_or(|cell| cell == format!("{nodes},{payload},{in_flight}"))
-        };
-        let cells = CELLS.into_iter().filter(is_asked).collect();
-        Self { rounds, part, json: has("--json"), count: has("--bench") && only.is_none(), only, cells }
+        let libraries = libraries().into_iter().map(|library| (library.to_owned(), library));
+        let libraries: Vec<_> = asked.among("--only", libraries)?;
+        let cells = asked.among("--cell", CELLS.map(|cell| (name(cell), cell)))?;
+        let rounds = asked.times("--rounds")?.unwrap_or(rounds);
+        let count = asked.is_bench() && libraries.len() > 1;
+        Ok(Self { rounds, part, json: asked.has("--json"), count, libraries, cells })
     }
 
     /// Tells people.
@@ -124,7 +131,7 @@ fn measure(cell: Cell, options: &Options, counted: &Counted) -> Vec<Row> {
     let load = Load { nodes, payload, in_flight, commands: options.commands(cell), every_byte: false };
     let mut rows: Vec<Row> = contenders(payload, in_flight)
         .into_iter()
-        .filter(|contender| options.only.as_ref().is_none_or(|only| only == contender.library))
+        .filter(|contender| options.libraries.contains(&contender.library))
         .map(|contender| {
             let key = (cell, String::from(contender.library), contender.together);
             let allocations = counted.get(&key).copied();
@@ -154,38 +161,59 @@ fn measure(cell: Cell, options: &Options, counted: &Counted) -> Vec<Row> {
 struct Ratio {
     /// What is compared with what.
     of: &'static str,
-    peer: &'static str,
+    /// The way of ours, and the best of the others.
+    ours: &'static str,
+    peer: String,
     /// How many times as many commands a second.
     times: f64,
+    /// Whether it is what ours is measured by: the fastest of ours beside the fastest of the others. The rest is there to
+    /// tell the library from the batch that the application makes.
+    counts: bool,
 }
-
-/// What is compared: whether ours is one entry, whether the others are, and the name of it.
-const COMPARED: [(bool, bool, &str); 3] = [
-    (true, false, "each as it batches itself"),
-    (false, false, "an entry for each command"),
-    (true, true, "one entry for all commands"),
-];
 
 impl Ratio {
     fn all(rows: &[Row]) -> Vec<Self> {
-        COMPARED.iter().filter_map(|(ours, others, of)| Self::of(rows, *ours, *others, of)).collect()
+        let either = |_: &Row| true;
+        let (each, together) = (|row: &Row| !row.contender.together, |row: &Row| row.contender.together);
+        let best = Self::of(rows, either, either, "the fastest of each", true);
+        if !rows.iter().any(together) {
+            return Vec::from_iter(best);
+        }
+        let others = [
+            Self::of(rows, each, each, "an entry for each command", false),
+            Self::of(rows, together, together, "one entry for all commands", false),
+            Self::of(rows, together, each, "ours with one entry, peers with an entry each", false),
+        ];
+        best.into_iter().chain(others.into_iter().flatten()).collect()
     }
 
-    fn of(rows: &[Row], ours: bool, others: bool, of: &'static str) -> Option<Self> {
+    fn of(
+        rows: &[Row],
+        ours: impl Fn(&Row) -> bool,
+        peers: impl Fn(&Row) -> bool,
+        of: &'static str,
+        counts: bool,
+    ) -> Option<Self> {
         let verified = || rows.iter().filter(|row| row.verified);
-        let ours = verified().find(|row| row.contender.library == OURS && row.contender.together == ours)?;
-        let peers = verified().filter(|row| ![OURS, NONE].contains(&row.contender.library));
-        let peers = peers.filter(|row| row.contender.together == others);
-        let best = peers.min_by(|a, b| a.median().total_cmp(&b.median()))?;
+        let faster = |a: &&Row, b: &&Row| a.median().total_cmp(&b.median());
+        let ours = verified().filter(|row| row.contender.library == OURS && ours(row)).min_by(faster)?;
+        let is_peer = |row: &&Row| ![OURS, NONE].contains(&row.contender.library) && peers(row);
+        let best = verified().filter(is_peer).min_by(faster)?;
         let ratios = best.times.iter().zip(&ours.times).map(|(peer, ours)| peer / ours).collect();
-        Some(Self { of, peer: best.contender.library, times: quantile(ratios, 0.5) })
+        let peer = format!("{} ({})", best.contender.library, way(best.contender.together));
+        Some(Self { of, ours: way(ours.contender.together), peer, times: quantile(ratios, 0.5), counts })
+    }
+
+    /// Whether it is enough, where that is asked.
+    fn verdict(&self) -> Option<&'static str> {
+        self.counts.then(|| verdict(TARGET <= self.times))
     }
 
     fn json(&self, (nodes, payload, in_flight): Cell) -> String {
-        let Self { of, peer, times } = self;
-        format!(
-            r#"{{"nodes":{nodes},"payload":{payload},"in_flight":{in_flight},"compared":"{of}","ratio":{times:.3},"#
-        ) + &format!(r#""best_peer":"{peer}","target":{TARGET:.1},"verdict":"{}"}}"#, ratio_verdict(*times))
+        let Self { of, ours, peer, times, .. } = self;
+        let of_it = self.verdict().map(|verdict| format!(r#","target":{TARGET:.1},"verdict":"{verdict}""#));
+        format!(r#"{{"nodes":{nodes},"payload":{payload},"in_flight":{in_flight},"compared":"{of}","ours":"{ours}","#)
+            + &format!(r#""best_peer":"{peer}","ratio":{times:.3}{}}}"#, of_it.unwrap_or_default())
     }
 }
 
@@ -234,14 +262,11 @@ fn print_cell((nodes, payload, in_flight): Cell, rows: &[Row], ratios: &[Ratio])
             row.median(),
         );
     }
-    for Ratio { of, peer, times } in ratios {
-        let verdict = ratio_verdict(*times);
-        println!("  {of}: {times:.2} times the best peer, {peer}; {TARGET:.0} times is {verdict}");
+    for ratio in ratios {
+        let Ratio { of, ours, peer, times, .. } = ratio;
+        let verdict = ratio.verdict().map(|verdict| format!("; {TARGET:.0} times is {verdict}"));
+        println!("  {of}: {OURS} ({ours}) is {times:.2} times {peer}{}", verdict.unwrap_or_default());
     }
-}
-
-fn ratio_verdict(times: f64) -> &'static str {
-    if times >= TARGET { "met" } else { "missed" }
 }
 
 const fn way(together: bool) -> &'static str {
@@ -253,17 +278,23 @@ fn print_claims(cells: &[(Cell, Vec<Row>)]) {
     println!("\nWhat {OURS} claims: 2(n-1) messages for each slot, at most one allocation for each slot and node");
     for ((nodes, payload, in_flight), rows) in cells {
         for row in rows.iter().filter(|row| row.contender.library == OURS) {
+            let name = format!(
+                "{nodes} nodes, {payload:>4} bytes, {in_flight:>4} in flight, {:<13}",
+                way(row.contender.together)
+            );
+            if !row.verified {
+                println!("  {name}: void");
+                continue;
+            }
             let commands_of_a_slot = if row.contender.together { *in_flight as f64 } else { 1.0 };
             let messages = row.messages * commands_of_a_slot;
             let theory = 2.0 * (*nodes as f64 - 1.0);
             let allocations = row.allocations.map(|count| count * commands_of_a_slot / *nodes as f64);
             println!(
-                "  {nodes} nodes, {payload:>4} bytes, {in_flight:>4} in flight, {:<13}: {messages:.3} messages {}{}",
-                way(row.contender.together),
-                if (messages - theory).abs() < 0.001 { "met" } else { "missed" },
-                allocations.map_or_else(String::new, |each| {
-                    format!(", {each:.3} allocations {}", if each <= 1.0 { "met" } else { "missed" })
-                })
+                "  {name}: {messages:.3} messages {}{}",
+                verdict((messages - theory).abs() < 0.001),
+                allocations
+                    .map_or_else(String::new, |each| { format!(", {each:.3} allocations {}", verdict(each <= 1.0)) })
             );
         }
     }
@@ -299,15 +330,25 @@ fn count_allocations() -> Counted {
     lines.lines().map(row).collect()
 }
 
-/// The value below which this part of all values lies.
-fn quantile(mut values: Vec<f64>, part: f64) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[((values.len() - 1) as f64 * part).round() as usize]
+/// All libraries, each once.
+fn libraries() -> BTreeSet<&'static str> {
+    CELLS.iter().flat_map(|&(_, payload, in_flight)| contenders(payload, in_flight)).map(|one| one.library).collect()
 }
 
-/// The machine's load averages, where the system tells them: a figure without them means little.
-fn load_average() -> String {
-    fs::read_to_string("/proc/loadavg")
-        .map(|text| text.split(' ').take(3).collect::<Vec<_>>().join(" "))
-        .unwrap_or_else(|_| String::from("unknown"))
+fn name((nodes, payload, in_flight): Cell) -> String {
+    format!("{nodes},{payload},{in_flight}")
+}
+
+fn usage() -> String {
+    format!(
+        "cargo bench -p benches --bench log_memory -- [--quick] [--json] [--only LIBRARY] [--cell CELL] [--rounds NUMBER]
+
+  --quick           fewer rounds, fewer commands
+  --json            a line for each row, for programs
+  --only LIBRARY    one of {}
+  --cell CELL       nodes, bytes of a command and commands in flight: one of {}
+  --rounds NUMBER   how often each row is measured",
+        Vec::from_iter(libraries()).join(" "),
+        CELLS.map(name).join(" ")
+    )
 }
