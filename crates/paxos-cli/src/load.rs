@@ -22,7 +22,7 @@ use paxos_messages::Bytes;
 
 mod work;
 
-pub(crate) use work::{Step, Work};
+pub(crate) use work::{Mix, Step, Work};
 
 use crate::kv::runtime;
 

@@ -18,7 +18,7 @@ use serde_json::json;
 use super::Target;
 use crate::{
     args::usage,
-    load::{Load, Plan, Seen, Work},
+    load::{Load, Mix, Plan, Seen, Work},
     output::say,
     search::{UNDECIDED, stop_on_interrupt},
 };
@@ -27,7 +27,7 @@ use crate::{
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
   paxos kv load --cluster here
-  paxos kv load --cluster here --clients 64 --seconds 5 --value-size 256
+  paxos kv load --cluster here --clients 64 --seconds 5 --puts --value-size 256
   paxos kv load --cluster here --keys 16 --reads 50 --history h.ndjson && paxos kv judge h.ndjson
 
 The figures are of this machine and its load at this moment; the clients share it with whatever else runs.
@@ -49,6 +49,9 @@ pub(super) struct LoadCommand {
     /// How many keys there are
     #[arg(long, default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     keys: u64,
+    /// Every write is a put of --value-size bytes: no appends, deletes or swaps
+    #[arg(long)]
+    puts: bool,
     /// How many of 100 operations read
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100))]
     reads: u64,
@@ -65,7 +68,7 @@ impl LoadCommand {
             config: self.target.config()?,
             clients: self.clients,
             connections: self.connections(),
-            work: Work::generated(self.keys, self.value_size as usize, 100 - self.reads),
+            work: Work::generated(self.mix()),
             history: self.history.is_some(),
             begins: (Instant::now(), 0),
         };
@@ -93,6 +96,11 @@ impl LoadCommand {
         Ok(ExitCode::from(u8::from(seen.failed + seen.unknown > 0)))
     }
 
+    fn mix(&self) -> Mix {
+        let Self { keys, reads, puts, .. } = *self;
+        Mix { prefix: String::new(), keys, value_size: self.value_size as usize, writes: 100 - reads, puts }
+    }
+
     fn connections(&self) -> u64 {
         self.connections.unwrap_or(self.clients.div_ceil(SHARED))
     }
@@ -102,7 +110,7 @@ impl LoadCommand {
             .map(|percent| (!seen.latency.is_empty()).then(|| seen.percentile(percent).as_secs_f64() * 1e3));
         if self.target.json {
             return say(json!({
-                "clients": self.clients, "connections": self.connections(), "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads,
+                "clients": self.clients, "connections": self.connections(), "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads, "puts": self.puts,
                 "seconds": seen.took.as_secs_f64(), "answered": seen.answered, "writes": seen.acknowledged, "not_done": seen.failed,
                 "unknown": seen.unknown, "operations_per_second": seen.rate(), "p50_ms": median, "p99_ms": p99,
                 "p99.9_ms": p999, "max_ms": longest, "trouble": seen.trouble,

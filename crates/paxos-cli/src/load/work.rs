@@ -72,12 +72,20 @@ pub(crate) struct Work {
     generated: Option<Generated>,
 }
 
-/// Operations of every kind on a few keys that many clients share. Each writes a value that no other one does.
-pub(crate) struct Generated {
-    keys: u64,
-    value_size: usize,
+/// Which operations are generated, on a few keys that many clients share. Each writes a value that no other one does.
+pub(crate) struct Mix {
+    /// What all keys begin with.
+    pub(crate) prefix: String,
+    pub(crate) keys: u64,
+    pub(crate) value_size: usize,
     /// Of 100 operations, so many write.
-    writes: u64,
+    pub(crate) writes: u64,
+    /// Every write is a put, and not one of every kind.
+    pub(crate) puts: bool,
+}
+
+struct Generated {
+    mix: Mix,
     next: AtomicU64,
 }
 
@@ -86,14 +94,15 @@ impl Work {
         Self { given: Mutex::new(steps.into()), generated: None }
     }
 
-    /// Operations without end, on so many keys, of which so many of 100 write.
-    pub(crate) fn generated(keys: u64, value_size: usize, writes: u64) -> Self {
-        Self::given(Vec::new()).then_generated(keys, value_size, writes)
+    /// Operations without end.
+    pub(crate) fn generated(mix: Mix) -> Self {
+        Self { given: Mutex::default(), generated: Some(Generated { mix, next: AtomicU64::new(0) }) }
     }
 
-    /// The same, after those that are given.
+    /// Operations without end after those that are given: of every kind, on so many keys, of which so many of 100 write.
     pub(crate) fn then_generated(self, keys: u64, value_size: usize, writes: u64) -> Self {
-        Self { generated: Some(Generated { keys, value_size, writes, next: AtomicU64::new(0) }), ..self }
+        let mix = Mix { prefix: String::new(), keys, value_size, writes, puts: false };
+        Self { given: self.given, ..Self::generated(mix) }
     }
 
     /// The next thing to do, if there is one.
@@ -105,17 +114,20 @@ impl Work {
 
 impl Generated {
     fn next(&self) -> Step {
+        let Mix { prefix, keys, value_size, writes, puts } = &self.mix;
         let number = self.next.fetch_add(1, Relaxed);
         let dice = scramble(number);
-        let key = format!("key-{:03}", (dice >> 32) % self.keys);
-        if self.writes <= dice % 100 {
+        let nth = (dice >> 32) % keys;
+        let key = format!("{prefix}key-{nth:03}");
+        if *writes <= dice % 100 {
             return Step::Get { key };
         }
-        let value = format!("{number}{}", ".".repeat(self.value_size.saturating_sub(number.to_string().len())));
+        let value = format!("{number}{}", ".".repeat(value_size.saturating_sub(number.to_string().len())));
         match (dice >> 16) % 20 {
+            _ if *puts => Step::Put { key, value },
             0 => Step::Delete { key },
             1 => Step::Cas { key, expect: None, value },
-            2 | 3 => Step::Append { key: format!("log-{:03}", (dice >> 32) % self.keys), suffix: format!("{number};") },
+            2 | 3 => Step::Append { key: format!("{prefix}log-{nth:03}"), suffix: format!("{number};") },
             _ => Step::Put { key, value },
         }
     }
@@ -132,6 +144,21 @@ const fn scramble(number: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plain_writes_are_puts_of_one_size_and_other_writes_are_of_every_kind() {
+        let steps = |puts| {
+            let mix = Mix { prefix: "mine-".into(), keys: 10, value_size: 256, writes: 100, puts };
+            let work = Work::generated(mix);
+            (0..1_000).map(|_| work.next().unwrap()).collect::<Vec<_>>()
+        };
+        let is_plain: fn(&Step) -> bool = |step| matches!(step, Step::Put { value, .. } if value.len() == 256);
+        assert!(steps(true).iter().all(is_plain));
+        for kind in [is_plain, |step| matches!(step, Step::Cas { .. }), |step| matches!(step, Step::Append { .. })] {
+            assert!(steps(false).iter().any(kind));
+        }
+        assert!(steps(false).iter().all(|step| step.key().starts_with("mine-")));
+    }
 
     #[test]
     fn commands_are_lines() {
