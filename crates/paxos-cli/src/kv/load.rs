@@ -2,9 +2,10 @@
 
 use std::{
     fs::File,
-    io::{BufReader, BufWriter, Write},
-    path::PathBuf,
-    process::ExitCode,
+    hash::{BuildHasher, RandomState},
+    io::{self, BufReader, BufWriter, Write},
+    path::{Path, PathBuf},
+    process::{self, ExitCode},
     sync::atomic::Ordering,
     thread,
     time::{Duration, Instant},
@@ -55,7 +56,8 @@ pub(super) struct LoadCommand {
     /// How many of 100 operations read
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=100))]
     reads: u64,
-    /// Write what the clients asked and heard to this file, as paxos-history/1
+    /// Write what the clients asked and heard to this file, as paxos-history/1; the keys then begin with run- and a
+    /// random number, so that all of them are absent at first and the history can be judged, whatever was done before
     #[arg(long, value_name = "FILE")]
     history: Option<PathBuf>,
     #[command(flatten)]
@@ -73,6 +75,8 @@ impl LoadCommand {
             begins: (Instant::now(), 0),
         };
         let stop = stop_on_interrupt()?;
+        // Before the load: whoever cannot have the file is told so now, and not when all is done.
+        let history = self.history.as_ref().map(create).transpose()?;
         let bar = bar(self.seconds, self.target.json);
         let load = Load::start(plan)?;
         let end = Instant::now() + Duration::from_secs(self.seconds);
@@ -85,20 +89,19 @@ impl LoadCommand {
         load.stop();
         let seen = load.join()?;
         bar.finish_and_clear();
-        if let Some(file) = &self.history {
-            let name = file.display();
-            let mut out = BufWriter::new(File::create(file).with_context(|| format!("cannot write {name}"))?);
-            write_history(&seen.history, &mut out)
-                .and_then(|()| out.flush())
-                .with_context(|| format!("cannot write {name}"))?;
-        }
         self.print(&seen);
+        if let (Some(mut out), Some(file)) = (history, &self.history) {
+            write_history(&seen.history, &mut out).and_then(|()| out.flush()).with_context(|| cannot_write(file))?;
+        }
         Ok(ExitCode::from(u8::from(seen.failed + seen.unknown > 0)))
     }
 
     fn mix(&self) -> Mix {
         let Self { keys, reads, puts, .. } = *self;
-        Mix { prefix: String::new(), keys, value_size: self.value_size as usize, writes: 100 - reads, puts }
+        // A history is judged from the absence of its keys on, so a run that is to be judged has keys of its own.
+        let own = || format!("run-{:016x}-", RandomState::new().hash_one(process::id()));
+        let prefix = self.history.as_ref().map_or_else(String::new, |_| own());
+        Mix { prefix, keys, value_size: self.value_size as usize, writes: 100 - reads, puts }
     }
 
     fn connections(&self) -> u64 {
@@ -134,11 +137,19 @@ impl LoadCommand {
     }
 }
 
+fn create(file: &PathBuf) -> anyhow::Result<BufWriter<File>> {
+    Ok(BufWriter::new(File::create(file).with_context(|| cannot_write(file))?))
+}
+
+fn cannot_write(file: &Path) -> String {
+    format!("cannot write {}", file.display())
+}
+
 /// So many clients share a connection, unless the user says otherwise.
 const SHARED: u64 = 256;
 
 fn bar(seconds: u64, quiet: bool) -> ProgressBar {
-    if quiet || !std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+    if quiet || !io::IsTerminal::is_terminal(&io::stderr()) {
         return ProgressBar::hidden();
     }
     let style = "{bar:30} {pos}/{len} s, {msg}";
@@ -152,7 +163,7 @@ fn bar(seconds: u64, quiet: bool) -> ProgressBar {
 
 Exit code: 0 linearizable, 1 not: with the answer that fits nowhere, 2 no history, 3 too hard to say.")]
 pub(super) struct Judge {
-    /// A history, paxos-history/1, that is of all clients since the store was empty
+    /// A history, paxos-history/1: all that was ever asked of its keys, by all clients, since they were absent
     file: PathBuf,
     /// Print one JSON object
     #[arg(long)]

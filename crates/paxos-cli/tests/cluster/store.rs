@@ -234,6 +234,27 @@ fn counters_are_served_and_spans_say_what_a_step_is_about() {
 }
 
 #[test]
+fn a_run_is_judged_by_itself_whatever_was_done_before() {
+    let mut local = Local::start();
+    let history = local.path().join("history.ndjson");
+    for _ in 0..2 {
+        let mut load = local.kv_command("load --clients 4 --keys 4 --reads 30 --seconds 1 --history");
+        let (code, _, stderr) = run(load.arg(&history));
+        assert_eq!(code, 0, "{stderr}");
+        let (code, stdout, stderr) = run(paxos("kv judge").arg(&history));
+        assert_eq!(code, 0, "{stdout}{stderr}");
+        assert!(stdout.starts_with("linearizable"), "{stdout}");
+    }
+    // A file that cannot be had ends it before anything is asked.
+    let keys = local.ok("range --json --limit 1000");
+    let (code, stdout, stderr) = local.kv("load --seconds 1 --history /nowhere/history");
+    assert_eq!((code, stdout.as_str()), (1, ""), "{stderr}");
+    assert!(stderr.contains("cannot write /nowhere/history"), "{stderr}");
+    assert_eq!(local.ok("range --json --limit 1000"), keys);
+    local.stop();
+}
+
+#[test]
 fn killed_in_a_loop_under_load_it_loses_nothing_and_tells_no_lie() {
     let mut local = Local::start();
     assert_eq!(local.ok("put before anything"), "done");
@@ -260,7 +281,7 @@ fn killed_in_a_loop_under_load_it_loses_nothing_and_tells_no_lie() {
     assert!(stdout.starts_with("linearizable"), "{stdout}");
 
     // Every append that was acknowledged is there once, as a look at the store itself shows.
-    let entries: Value = serde_json::from_str(&local.ok("range log- log. --json --limit 1000")).unwrap();
+    let entries: Value = serde_json::from_str(&local.ok("range run- run. --json --limit 1000")).unwrap();
     let values: BTreeMap<_, _> = entries
         .as_array()
         .unwrap()
