@@ -19,6 +19,7 @@ use hdrhistogram::Histogram;
 use paxos_judge::{Action, Before, Call, End};
 use paxos_kv::client::{Client, Config, Error};
 use paxos_messages::Bytes;
+use tokio::sync::Notify;
 
 mod work;
 
@@ -52,6 +53,8 @@ struct Shared {
     plan: Plan,
     started: Instant,
     stop: AtomicBool,
+    /// Told to those who wait for an answer when they are to wait no more.
+    cancelled: Notify,
     done: AtomicU64,
     /// Clients that there have been.
     clients: AtomicU64,
@@ -91,6 +94,7 @@ impl Load {
             started: plan.begins.0,
             plan,
             stop: AtomicBool::new(false),
+            cancelled: Notify::new(),
             done: AtomicU64::new(0),
             acknowledged: AtomicU64::new(0),
         });
@@ -143,6 +147,12 @@ impl Load {
         self.shared.stop.store(true, Relaxed);
     }
 
+    /// Lets every client stop at once. What it waits for is of unknown outcome.
+    pub(crate) fn cancel(&self) {
+        self.stop();
+        self.shared.cancelled.notify_waiters();
+    }
+
     /// Waits for the clients, and returns what they saw.
     ///
     /// # Errors
@@ -162,10 +172,18 @@ impl Shared {
     async fn run(self: Arc<Self>, client: Client) -> Seen {
         let mut seen = Seen::new();
         let mut name = self.next_name();
-        while !self.stop.load(Relaxed) {
+        loop {
+            // Before the look at `stop`, so that it cannot be missed between that and the wait.
+            let cancelled = self.cancelled.notified();
+            if self.stop.load(Relaxed) {
+                break;
+            }
             let Some(step) = self.plan.work.next() else { break };
             let invoke = self.now();
-            let result = execute(&client, &step).await;
+            let result = tokio::select! {
+                result = execute(&client, &step) => result,
+                () = cancelled => Err(Error::Unknown("interrupted".into())),
+            };
             let returned = self.now();
             self.done.fetch_add(1, Relaxed);
             let is_unknown = matches!(result, Err(Error::Unknown(_)));

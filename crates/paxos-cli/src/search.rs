@@ -2,6 +2,7 @@
 
 use std::{
     io::IsTerminal as _,
+    process::exit,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -13,8 +14,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use paxos_check::Progress;
 use paxos_sim::{ChoiceOf, Header, Script, Scriptable, World, write_path};
 
-/// The exit code of a search that reached a limit: it has no verdict.
+/// The exit code of what has no verdict: a search that reached a limit, a write whose outcome nobody knows.
 pub(crate) const UNDECIDED: u8 = 3;
+/// That of a program that a signal, SIGINT, has ended: what a shell says of one.
+const INTERRUPTED: i32 = 128 + 2;
 
 /// A line on the terminal that a search keeps up to date; silent when nobody looks.
 pub(crate) struct Line(ProgressBar);
@@ -54,11 +57,17 @@ pub(crate) fn bar(runs: u64, quiet: bool) -> ProgressBar {
     ProgressBar::new(runs).with_style(ProgressStyle::with_template(style).expect("a valid template"))
 }
 
-/// A flag that Ctrl-C sets: searches stop at it and report what they have.
+/// A flag that Ctrl-C sets: searches and loads stop at it and report what they have. A second Ctrl-C is from somebody who
+/// does not want to wait for that.
 pub(crate) fn stop_on_interrupt() -> anyhow::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
-    ctrlc::set_handler(move || flag.store(true, Ordering::Relaxed)).context("cannot listen for Ctrl-C")?;
+    let interrupted = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            exit(INTERRUPTED);
+        }
+    };
+    ctrlc::set_handler(interrupted).context("cannot listen for Ctrl-C")?;
     Ok(stop)
 }
 

@@ -31,7 +31,8 @@ use crate::{
   paxos kv load --cluster here --clients 64 --seconds 5 --puts --value-size 256
   paxos kv load --cluster here --keys 16 --reads 50 --history h.ndjson && paxos kv judge h.ndjson
 
-The figures are of this machine and its load at this moment; the clients share it with whatever else runs.
+The figures are of this machine and its load at this moment; the clients share it with whatever else runs. Ctrl-C ends
+the load at once: what was under way is of unknown outcome. A second one ends the program.
 
 Exit code: 0 every operation was answered, 1 some were not, 2 usage.")]
 pub(super) struct LoadCommand {
@@ -80,13 +81,18 @@ impl LoadCommand {
         let bar = bar(self.seconds, self.target.json);
         let load = Load::start(plan)?;
         let end = Instant::now() + Duration::from_secs(self.seconds);
-        while Instant::now() < end && !stop.load(Ordering::Relaxed) && !load.is_over() {
-            thread::sleep(TICK.min(end.saturating_duration_since(Instant::now())));
-            let seconds = load.now() / 1_000_000_000;
-            bar.set_position(seconds);
+        // Until all have their last answers, which a sick cluster may let them wait for: an interrupt ends that too.
+        while !load.is_over() {
+            let left = end.saturating_duration_since(Instant::now());
+            if stop.load(Ordering::Relaxed) {
+                load.cancel();
+            } else if left.is_zero() {
+                load.stop();
+            }
+            bar.set_position(load.now() / 1_000_000_000);
             bar.set_message(format!("{} operations", load.done()));
+            thread::sleep(if left.is_zero() { SOON } else { TICK.min(left) });
         }
-        load.stop();
         let seen = load.join()?;
         bar.finish_and_clear();
         self.print(&seen);
@@ -200,5 +206,6 @@ impl Judge {
     }
 }
 
-/// Between two looks at the clients.
+/// Between two looks at the clients; and when they are about to end.
 const TICK: Duration = Duration::from_millis(100);
+const SOON: Duration = Duration::from_millis(5);

@@ -254,6 +254,31 @@ fn a_run_is_judged_by_itself_whatever_was_done_before() {
     local.stop();
 }
 
+#[cfg(unix)]
+#[test]
+fn an_interrupted_load_does_not_wait_for_answers_that_do_not_come() {
+    let mut local = Local::start();
+    let history = local.path().join("history.ndjson");
+    // Alone, these clients would wait for ten minutes.
+    let mut command = local.kv_command("load --clients 4 --seconds 600 --deadline 600s --json --history");
+    let mut load = Guard::spawn(command.arg(&history));
+    eventually("the load has begun", || local.status()["nodes"][0]["keys"].as_u64() > Some(0));
+    for node in ["n1", "n2"] {
+        local.signal(node, "TERM");
+        local.until("it is down", |_, event| event["event"] == "stopped on purpose");
+    }
+    load.signal("INT");
+    let figures: Value = serde_json::from_str(&load.line().expect("figures")).unwrap();
+    assert_eq!(load.exit_code(), Some(1));
+    assert!(figures["unknown"].as_u64() > Some(0) && figures["trouble"] == "outcome unknown: interrupted", "{figures}");
+    let text = fs::read_to_string(&history).unwrap();
+    let unknown = text.lines().filter(|line| line.contains(r#""outcome":"unknown""#)).count();
+    assert_eq!(Some(unknown as u64), figures["unknown"].as_u64());
+    let (code, stdout, stderr) = run(paxos("kv judge").arg(&history));
+    assert_eq!(code, 0, "{stdout}{stderr}");
+    local.stop();
+}
+
 #[test]
 fn killed_in_a_loop_under_load_it_loses_nothing_and_tells_no_lie() {
     let mut local = Local::start();
