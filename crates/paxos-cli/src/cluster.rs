@@ -20,7 +20,7 @@ pub(crate) mod place;
 pub(crate) mod supervisor;
 
 use place::Place;
-use supervisor::{News, Supervisor};
+use supervisor::{Ears, News, Supervisor};
 
 /// Run a cluster of real processes on this machine, and keep it running
 ///
@@ -32,7 +32,7 @@ use supervisor::{News, Supervisor};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Cluster {
     /// How many nodes a new cluster has [default: 3]
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=15))]
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=i64::from(place::MOST)))]
     nodes: Option<u8>,
     /// Where the cluster lives: a new or empty directory for a new one
     #[arg(long, default_value = "paxos-cluster", value_name = "DIR")]
@@ -60,6 +60,7 @@ Exit code: 0 stopped when asked to, 1 failed, 2 usage.";
 
 impl Cluster {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let ears = Ears::open()?;
         place::check(&self.data)?; // before anything is written there
         let _lock = place::lock(&self.data)?;
         let is_new = !place::is_place(&self.data);
@@ -83,7 +84,7 @@ impl Cluster {
         }
         let metrics = if self.metrics { vec!["--metrics".to_owned(), "127.0.0.1:0".to_owned()] } else { Vec::new() };
         let mut running =
-            Running { supervisor: Supervisor::new(place, metrics)?, json: self.json, down: BTreeMap::new() };
+            Running { supervisor: Supervisor::new(place, metrics, ears)?, json: self.json, down: BTreeMap::new() };
         running.introduce(is_new);
         running.keep()?;
         Ok(ExitCode::SUCCESS)

@@ -6,6 +6,7 @@
 //! DIR/n1, n2, …      the memories
 //! DIR/n1.log, …      what the nodes log
 //! DIR/lock           held by the program that runs the cluster
+//! DIR/unfinished     only while the cluster is founded
 //! ```
 
 use std::{
@@ -75,7 +76,8 @@ impl Place {
     }
 
     /// Makes a cluster of so many nodes, with new memories, in `directory`: at free ports, or from `port` on. All its
-    /// nodes are founding members. Nobody sees a cluster before it is whole.
+    /// nodes are founding members. Nobody sees a cluster before it is whole: what a program has left that was killed on
+    /// the way has never voted, so it is removed, and founded anew.
     ///
     /// # Errors
     ///
@@ -84,6 +86,8 @@ impl Place {
         fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
         check(directory)?;
         let members = addresses(nodes, port)?;
+        remove_unfinished(directory).with_context(|| format!("cannot clear {}", directory.display()))?;
+        begin(directory).with_context(|| format!("cannot write to {}", directory.display()))?;
         let key = Key::generate().context("there is no randomness for a key")?;
         write_private(&directory.join(KEY), &(key.to_hex() + "\n")).context("cannot write the key")?;
         let name = format!("local-{}", &Key::generate()?.to_hex()[..8]);
@@ -92,6 +96,7 @@ impl Place {
             place.found_node(id)?;
         }
         place.describe()?;
+        fs::remove_file(directory.join(UNFINISHED))?;
         Ok(place)
     }
 
@@ -111,7 +116,7 @@ impl Place {
         for (id, address) in &self.members {
             _ = writeln!(text, "{} = \"{address}\"", id.0);
         }
-        let (whole, written) = (self.directory.join(DESCRIPTION), self.directory.join("cluster.toml.new"));
+        let (whole, written) = (self.directory.join(DESCRIPTION), self.directory.join(NEW_DESCRIPTION));
         let mut file = File::create(&written).with_context(|| format!("cannot write {}", written.display()))?;
         file.write_all(text.as_bytes())?;
         file.sync_all()?;
@@ -167,6 +172,9 @@ pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
     if is_place(directory) {
         return Place::open(directory).map(drop);
     }
+    if is_unfinished(directory) {
+        return Ok(());
+    }
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -174,9 +182,11 @@ pub(crate) fn check(directory: &Path) -> anyhow::Result<()> {
     };
     for entry in entries.filter_map(Result::ok) {
         let name = entry.file_name();
-        // The lock of a cluster is an empty file, so another one is somebody else's.
+        // The lock of a cluster is an empty file, so another one is somebody else's. And a mark that was not written to
+        // its end is all that there is.
         let is_lock = name == LOCK && entry.metadata().is_ok_and(|found| found.is_file() && found.len() == 0);
-        if !is_lock {
+        let is_mark = name == UNFINISHED && fs::read_to_string(entry.path()).is_ok_and(|text| MARK.starts_with(&text));
+        if !is_lock && !is_mark {
             bail!("{} holds {name:?} and no cluster: give it a new or empty directory", directory.display());
         }
     }
@@ -197,6 +207,37 @@ pub(crate) fn lock(directory: &Path) -> anyhow::Result<File> {
         Err(TryLockError::WouldBlock) => bail!("another program runs the cluster in {}", directory.display()),
         Err(TryLockError::Error(error)) => Err(error).context("cannot lock the directory"),
     }
+}
+
+/// Says that from now on all that is in `directory` is of a cluster that is being founded, until the mark is removed.
+fn begin(directory: &Path) -> io::Result<()> {
+    let mut mark = File::create(directory.join(UNFINISHED))?;
+    mark.write_all(MARK.as_bytes())?;
+    mark.sync_all()?;
+    File::open(directory)?.sync_all()
+}
+
+/// Whether somebody began to found a cluster in `directory`, and has not finished.
+fn is_unfinished(directory: &Path) -> bool {
+    !is_place(directory) && fs::read_to_string(directory.join(UNFINISHED)).is_ok_and(|text| text == MARK)
+}
+
+/// Removes what is left of a founding that was not finished; the mark goes last.
+fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    if !is_unfinished(directory) {
+        return Ok(());
+    }
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        let is_memory = NodeSet::first(MOST).into_iter().any(|id| name == id.to_string().as_str());
+        if is_memory {
+            fs::remove_dir_all(entry.path())?;
+        } else if name == KEY || name == NEW_DESCRIPTION {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    fs::remove_file(directory.join(UNFINISHED))
 }
 
 /// Ports are held until all are known, so that they differ; a moment later somebody else may have one.
@@ -225,9 +266,16 @@ fn write_private(file: &Path, text: &str) -> io::Result<()> {
     file.sync_all()
 }
 
+/// The most nodes of a local cluster.
+pub(crate) const MOST: u8 = 15;
 const DESCRIPTION: &str = "cluster.toml";
+const NEW_DESCRIPTION: &str = "cluster.toml.new";
 const KEY: &str = "key";
 const LOCK: &str = "lock";
+const UNFINISHED: &str = "unfinished";
+/// What is in that file.
+const MARK: &str =
+    "A cluster is being founded here. If it is not finished, `paxos cluster` removes it and begins anew.\n";
 
 #[cfg(test)]
 mod tests {
@@ -250,6 +298,48 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(check(directory.path()).is_ok(), "an empty one");
         assert!(check(&directory.path().join("new")).is_ok());
+    }
+
+    #[test]
+    fn what_was_not_finished_is_founded_anew() {
+        let founded = |prepare: fn(&Path)| {
+            let directory = tempfile::tempdir().unwrap();
+            prepare(directory.path());
+            let place = check(directory.path()).and_then(|()| Place::found(directory.path(), 3, None));
+            place.map(|place| {
+                assert_eq!(Place::open(directory.path()).unwrap().members, place.members);
+                assert!(!directory.path().join(UNFINISHED).exists());
+            })
+        };
+        let all_but_its_description = |directory: &Path| {
+            Place::found(directory, 15, None).unwrap();
+            fs::remove_file(directory.join(DESCRIPTION)).unwrap();
+        };
+        assert!(founded(all_but_its_description).is_err(), "without the mark nobody knows whose it is");
+        founded(|directory| begin(directory).unwrap()).unwrap();
+        founded(|directory| fs::write(directory.join(UNFINISHED), "").unwrap()).unwrap();
+        founded(|directory| {
+            Place::found(directory, 15, None).unwrap();
+            fs::rename(directory.join(DESCRIPTION), directory.join(NEW_DESCRIPTION)).unwrap();
+            begin(directory).unwrap();
+        })
+        .unwrap();
+        assert!(founded(|directory| fs::write(directory.join(UNFINISHED), "mine").unwrap()).is_err());
+        let empty_beside_a_key = |directory: &Path| {
+            fs::write(directory.join(UNFINISHED), "").unwrap();
+            fs::write(directory.join(KEY), "mine").unwrap();
+        };
+        assert!(founded(empty_beside_a_key).is_err());
+    }
+
+    #[test]
+    fn a_founded_cluster_is_no_unfinished_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let place = Place::found(directory.path(), 3, None).unwrap();
+        begin(directory.path()).unwrap(); // killed before the mark was removed
+        assert!(!is_unfinished(directory.path()));
+        remove_unfinished(directory.path()).unwrap();
+        assert_eq!(Place::open(directory.path()).unwrap().members, place.members);
     }
 
     #[test]

@@ -51,6 +51,27 @@ enum Heard {
     Interrupted,
 }
 
+/// Where news arrive. They open before anything is made that would have to be removed or finished, so that Ctrl-C is never
+/// the end of this program in the middle of it.
+pub(crate) struct Ears {
+    heard: Receiver<Heard>,
+    teller: Sender<Heard>,
+}
+
+impl Ears {
+    /// From now on Ctrl-C and SIGTERM are news.
+    ///
+    /// # Errors
+    ///
+    /// When signals cannot be listened for.
+    pub(crate) fn open() -> anyhow::Result<Self> {
+        let (teller, heard) = channel();
+        let interrupted = teller.clone();
+        ctrlc::set_handler(move || drop(interrupted.send(Heard::Interrupted))).context("cannot listen for signals")?;
+        Ok(Self { heard, teller })
+    }
+}
+
 /// A cluster that runs as processes of this program.
 pub(crate) struct Supervisor {
     place: Place,
@@ -69,17 +90,14 @@ struct Life {
 }
 
 impl Supervisor {
-    /// Nothing runs yet. Every node is started with these further options of `paxos node`. From now on Ctrl-C and
-    /// SIGTERM are news.
+    /// Nothing runs yet. Every node is started with these further options of `paxos node`.
     ///
     /// # Errors
     ///
-    /// When signals cannot be listened for.
-    pub(crate) fn new(place: Place, options: Vec<String>) -> anyhow::Result<Self> {
+    /// When this program does not know where it is itself.
+    pub(crate) fn new(place: Place, options: Vec<String>, ears: Ears) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find the program itself")?;
-        let (teller, heard) = channel();
-        let interrupted = teller.clone();
-        ctrlc::set_handler(move || drop(interrupted.send(Heard::Interrupted))).context("cannot listen for signals")?;
+        let Ears { heard, teller } = ears;
         Ok(Self { place, program, options, nodes: BTreeMap::new(), lives: 0, heard, teller })
     }
 

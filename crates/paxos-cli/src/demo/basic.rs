@@ -22,7 +22,7 @@ use super::{
     Directory, Interrupted,
     screen::{self, Screen},
 };
-use cluster::{Cluster, News};
+use cluster::{Cluster, Ears, News};
 use tally::{Tally, Verdict};
 
 /// Watch three nodes on this machine choose one value, while one of them is killed
@@ -71,9 +71,10 @@ impl Basic {
         if SLOWEST < self.delay {
             return Ok(args::usage(format!("--delay is at most {SLOWEST:?}: nobody waits longer for the next line")));
         }
+        let ears = Ears::open()?;
         let directory = Directory::new(self.data.as_deref(), self.keep)?;
         let quiet = self.quiet || self.json;
-        let cluster = Cluster::new(directory.path(), self.delay)?;
+        let cluster = Cluster::new(directory.path(), self.delay, ears)?;
         let mut story = Story { cluster, tally: Tally::new(), screen: Screen::new(quiet) };
         let told = story.tell(&values);
         drop(story); // every process has ended before its directory goes

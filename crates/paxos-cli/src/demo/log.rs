@@ -22,7 +22,7 @@ use crate::{
     args,
     cluster::{
         place::Place,
-        supervisor::{News, Supervisor},
+        supervisor::{Ears, News, Supervisor},
     },
     kv::{Inspected, inspect, leader},
     load::{Load, Plan, Seen, Step, Work},
@@ -67,11 +67,12 @@ impl Log {
             Ok(given) => given,
             Err(problem) => return Ok(args::usage(problem)),
         };
+        let ears = Ears::open()?;
         let directory = Directory::new(self.data.as_deref(), self.keep)?;
         let quiet = self.quiet || self.json;
         let place = Place::found(directory.path(), self.nodes, None)?;
         let options = ["--heartbeat", "30ms", "--election", "150..300"].map(str::to_owned).to_vec();
-        let supervisor = Supervisor::new(place, options)?;
+        let supervisor = Supervisor::new(place, options, ears)?;
         let mut story = Story {
             ready: BTreeSet::new(),
             screen: Screen::new(quiet),

@@ -78,6 +78,19 @@ fn interrupted_it_leaves_nothing() {
 
 #[cfg(unix)]
 #[test]
+fn interrupted_while_it_is_set_up_it_leaves_nothing() {
+    for what in ["demo", "demo basic"] {
+        let place = tempfile::tempdir().unwrap();
+        let mut demo = Guard::spawn(paxos(what).env("TMPDIR", place.path()));
+        eventually("it has a directory", || fs::read_dir(place.path()).unwrap().next().is_some());
+        demo.signal("INT");
+        assert_eq!(demo.exit_code(), Some(130), "{what}");
+        nothing_is_left(place.path());
+    }
+}
+
+#[cfg(unix)]
+#[test]
 fn when_nobody_reads_it_leaves_nothing() {
     let place = tempfile::tempdir().unwrap();
     let mut child = demo(place.path(), FAST).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -10,7 +10,7 @@ use std::{
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::{Guard, PATIENCE, eventually, paxos, run};
+use crate::support::{Guard, PATIENCE, eventually, paxos, processes_of, run};
 
 /// A supervised cluster of three, in a directory that goes with it.
 pub(crate) struct Local {
@@ -136,5 +136,19 @@ fn a_directory_of_somebody_else_is_left_as_it_is() {
         assert!(code == 1 && stderr.contains(&directory.display().to_string()), "{stderr}");
         assert_eq!(fs::read_to_string(directory.join(name)).unwrap(), "mine");
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is added to {name}");
+    }
+}
+
+#[test]
+fn a_cluster_that_was_killed_while_it_was_founded_is_founded_anew() {
+    for milestone in ["unfinished", "key", "n1", "n3"] {
+        let place = tempfile::tempdir().unwrap();
+        let directory = place.path().join("cluster");
+        let founder = Guard::spawn(paxos("cluster --json --data").arg(&directory));
+        eventually(milestone, || directory.join(milestone).exists());
+        drop(founder); // SIGKILL
+        eventually("its nodes end", || processes_of(place.path()).is_empty());
+        let again = Guard::spawn(paxos("cluster --json --data").arg(&directory));
+        while !again.line().unwrap_or_else(|| panic!("killed at {milestone}, it is not started")).contains("ready") {}
     }
 }

@@ -58,6 +58,22 @@ pub(super) enum News {
     Interrupted,
 }
 
+/// Where news arrive. They open before there is a directory, so that Ctrl-C never ends this program and leaves it.
+pub(super) struct Ears {
+    news: Receiver<News>,
+    teller: Sender<News>,
+}
+
+impl Ears {
+    /// From now on Ctrl-C is news.
+    pub(super) fn open() -> anyhow::Result<Self> {
+        let (teller, news) = channel();
+        let interrupted = teller.clone();
+        ctrlc::set_handler(move || drop(interrupted.send(News::Interrupted))).context("cannot listen for signals")?;
+        Ok(Self { news, teller })
+    }
+}
+
 /// Three processes on this machine.
 pub(super) struct Cluster {
     program: PathBuf,
@@ -82,12 +98,9 @@ struct Process {
 
 impl Cluster {
     /// A cluster whose nodes will keep their memories in `directory`, on a network that takes `delay` for a message.
-    /// From now on Ctrl-C is news.
-    pub(super) fn new(directory: &Path, delay: Duration) -> anyhow::Result<Self> {
+    pub(super) fn new(directory: &Path, delay: Duration, ears: Ears) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find the program itself")?;
-        let (teller, news) = channel();
-        let interrupted = teller.clone();
-        ctrlc::set_handler(move || drop(interrupted.send(News::Interrupted))).context("cannot listen for signals")?;
+        let Ears { news, teller } = ears;
         Ok(Self {
             program,
             directory: directory.to_owned(),
