@@ -2,14 +2,14 @@
 //!
 //! `UPDATE_GOLDEN=1 cargo test -p paxos-mutants` writes the scripts anew; read the difference.
 
-use std::{env, fs, path::PathBuf};
+use std::{collections::BTreeSet, env, fs, path::PathBuf, sync::Mutex, thread};
 
-use paxos_mutants::{Kill, Mutant, kill, replay, spare};
+use paxos_mutants::{Kill, Mutant, Scenario, kill, replay, spare};
 use paxos_sim::Script;
 
 #[test]
 fn the_kill_matrix() {
-    let kills: Vec<Kill> = Mutant::all().map(kill).collect();
+    let kills: Vec<Kill> = two_at_a_time(Mutant::all().collect(), kill);
     println!("{:<6} {:<20} {:>8}  {:<20} {:>8}  rule", "mutant", "first sign", "choices", "shown by", "choices");
     for kill in &kills {
         let (sign, after) = kill.sign.unwrap_or_else(|| panic!("{} survived: nothing fails", kill.mutant));
@@ -24,11 +24,35 @@ fn the_kill_matrix() {
         );
         keep(kill.mutant, &shown.script);
     }
-    for spared in spare(&kills) {
+    let scenarios: BTreeSet<Scenario> = kills.iter().map(|kill| kill.mutant.scenario()).collect();
+    let spared = two_at_a_time(scenarios.into_iter().collect(), |scenario| {
+        let here: Vec<Kill> = kills.iter().filter(|kill| kill.mutant.scenario() == scenario).cloned().collect();
+        spare(&here)
+    });
+    for spared in spared.into_iter().flatten() {
         let progress = &spared.progress;
         println!("reference, {}: {} states, depth {}", spared.scenario, progress.states, progress.depth);
         assert!(spared.survived(), "the reference dies, or was not searched far enough: {spared:?}");
     }
+}
+
+/// Each search is by one thread, and there are two cores or more. The results are in the order of `items`.
+fn two_at_a_time<T: Send, R: Send>(items: Vec<T>, work: impl Fn(T) -> R + Sync) -> Vec<R> {
+    let (items, results) = (Mutex::new(items.into_iter().enumerate()), Mutex::new(Vec::new()));
+    let next = || items.lock().expect("nobody panics with it").next();
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some((place, item)) = next() {
+                    let result = work(item);
+                    results.lock().expect("nobody panics with it").push((place, result));
+                }
+            });
+        }
+    });
+    let mut results = results.into_inner().expect("nobody panics with it");
+    results.sort_by_key(|(place, _)| *place);
+    results.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The stored script of a mutant is the one just found.
