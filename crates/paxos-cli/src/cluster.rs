@@ -46,6 +46,9 @@ pub(crate) struct Cluster {
     /// Print one JSON object for everything that happens
     #[arg(long)]
     json: bool,
+    /// Stop when stdin is closed, so that the cluster never outlives the program that started it
+    #[arg(long)]
+    stop_with_stdin: bool,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -61,6 +64,9 @@ Exit code: 0 stopped when asked to, 1 failed, 2 usage.";
 impl Cluster {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let ears = Ears::open()?;
+        if self.stop_with_stdin {
+            ears.hear_the_end_of_stdin();
+        }
         place::check(&self.data)?; // before anything is written there
         let _lock = place::lock(&self.data)?;
         let is_new = !place::is_place(&self.data);

@@ -6,7 +6,7 @@
 use std::{
     collections::BTreeMap,
     fs::OpenOptions,
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
     net::SocketAddr,
     path::PathBuf,
     process::{Command, ExitStatus, Stdio},
@@ -69,6 +69,15 @@ impl Ears {
         let interrupted = teller.clone();
         ctrlc::set_handler(move || drop(interrupted.send(Heard::Interrupted))).context("cannot listen for signals")?;
         Ok(Self { heard, teller })
+    }
+
+    /// From now on the end of stdin is the same news: whoever started this program is gone, or has let go of it.
+    pub(crate) fn hear_the_end_of_stdin(&self) {
+        let teller = self.teller.clone();
+        thread::spawn(move || {
+            let _ = io::copy(&mut io::stdin(), &mut io::sink()); // an error is an end, too
+            let _ = teller.send(Heard::Interrupted);
+        });
     }
 }
 

@@ -152,3 +152,16 @@ fn a_cluster_that_was_killed_while_it_was_founded_is_founded_anew() {
         while !again.line().unwrap_or_else(|| panic!("killed at {milestone}, it is not started")).contains("ready") {}
     }
 }
+
+#[test]
+fn a_cluster_that_stops_with_its_stdin_does_not_outlive_who_started_it() {
+    let place = tempfile::tempdir().unwrap();
+    let (stdin, starter) = std::io::pipe().unwrap();
+    let mut command = paxos("cluster --json --stop-with-stdin --data");
+    let mut cluster = Guard::spawn(command.arg(place.path().join("cluster")).stdin(stdin));
+    drop(command); // and with it this end of the pipe
+    while !cluster.line().expect("it goes on").contains("ready") {}
+    drop(starter); // as when a program dies, however it does
+    assert_eq!(cluster.exit_code(), Some(0));
+    assert_eq!(processes_of(place.path()), Vec::<String>::new());
+}
