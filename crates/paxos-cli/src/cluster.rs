@@ -20,7 +20,7 @@ pub(crate) mod place;
 pub(crate) mod supervisor;
 
 use place::Place;
-use supervisor::{Ears, News, Supervisor};
+use supervisor::{Ears, News, Supervisor, is_port_taken};
 
 /// Run a cluster of real processes on this machine, and keep it running
 ///
@@ -73,6 +73,7 @@ impl Cluster {
         let place = if is_new {
             Place::found(&self.data, self.nodes.unwrap_or(3), self.port)?
         } else {
+            place::finish(&self.data)?;
             Place::open(&self.data)?
         };
         let size = place.members.len();
@@ -111,6 +112,8 @@ struct Down {
     again: Option<Instant>,
     /// How long to wait if it dies again.
     pause: Duration,
+    /// How often in a row another program had its port.
+    taken: u32,
 }
 
 impl Running {
@@ -179,7 +182,6 @@ impl Running {
     }
 
     fn ended(&mut self, node: NodeId, status: ExitStatus) -> anyhow::Result<()> {
-        let log = self.supervisor.place().log(node);
         if status.success() {
             if self.json {
                 self.tell("stopped on purpose", &json!({ "node": node.to_string() }));
@@ -189,20 +191,38 @@ impl Running {
             return Ok(());
         }
         if status.code() == Some(2) {
-            bail!("{node} does not start: {}", last_line(&log));
+            bail!("{node} does not start: {}", self.supervisor.last_words(node));
         }
+        let why = if status.code().is_some() { self.supervisor.last_words(node) } else { String::new() };
         let before = self.down.get(&node).copied();
         let pause = before.map_or(FIRST_PAUSE, |down| down.pause);
-        self.down.insert(node, Down { again: Some(Instant::now() + pause), pause: (2 * pause).min(LONGEST_PAUSE) });
-        let why = if status.code().is_some() { last_line(&log) } else { String::new() };
-        if self.json {
-            let told = json!({ "node": node.to_string(), "status": status.to_string(), "why": why });
-            self.tell("died", &told);
-        } else {
-            let why = if why.is_empty() { String::new() } else { format!(": {why}") };
-            say(format_args!("{node} has died ({status}){why}; it is started again"));
-        }
+        let taken = if is_port_taken(&why) { 1 + before.map_or(0, |down| down.taken) } else { 0 };
+        let down = Down { again: Some(Instant::now() + pause), pause: (2 * pause).min(LONGEST_PAUSE), taken };
+        self.down.insert(node, down);
+        self.tell_of_death(node, status, &why, taken);
         Ok(())
+    }
+
+    /// Says that a node has died. When its port is taken time after time, says what can be done, and no more.
+    fn tell_of_death(&self, node: NodeId, status: ExitStatus, why: &str, taken: u32) {
+        let place = self.supervisor.place();
+        let advice = (PORT_IS_LOST <= taken).then(|| {
+            let (address, file) = (self.supervisor.address(node), place.description());
+            let file = file.display();
+            format!("another program listens at {address}: end it, or stop this cluster and change the address of {node} in {file}")
+        });
+        if self.json {
+            let told = json!({ "node": node.to_string(), "status": status.to_string(), "why": why, "advice": advice });
+            return self.tell("died", &told);
+        }
+        let colon = if why.is_empty() { "" } else { ": " };
+        match advice {
+            None => say(format_args!("{node} has died ({status}){colon}{why}; it is started again")),
+            Some(advice) if taken == PORT_IS_LOST => {
+                say(format_args!("{node} cannot start, {advice}. It is tried again without another word"));
+            }
+            Some(_) => {}
+        }
     }
 
     fn tell(&self, event: &str, about: &Value) {
@@ -214,14 +234,10 @@ impl Running {
     }
 }
 
-/// The last thing that a node has said.
-fn last_line(log: &std::path::Path) -> String {
-    let text = std::fs::read_to_string(log).unwrap_or_default();
-    text.lines().next_back().unwrap_or("it has said nothing").to_owned()
-}
-
 /// When nothing is to be done.
 const IDLE: Duration = Duration::from_secs(3600);
 /// Before a node that has died is started again, for the first time and at most.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A port that was taken so often in a row is not about to be free.
+const PORT_IS_LOST: u32 = 4;

@@ -96,8 +96,20 @@ impl Place {
             place.found_node(id)?;
         }
         place.describe()?;
-        fs::remove_file(directory.join(UNFINISHED))?;
+        finish(directory)?;
         Ok(place)
+    }
+
+    /// Has all nodes listen at other ports, which are free now. None of them runs: each is told where the others are when it
+    /// starts.
+    ///
+    /// # Errors
+    ///
+    /// When no port is free, or `cluster.toml` cannot be written.
+    pub(crate) fn move_to_free_ports(&mut self) -> anyhow::Result<()> {
+        let nodes = u8::try_from(self.members.len()).expect("a cluster has few members");
+        self.members = addresses(nodes, None)?;
+        self.describe()
     }
 
     /// Gives a node its name and an empty log: from now on an empty directory means that its memory is lost.
@@ -215,6 +227,22 @@ fn begin(directory: &Path) -> io::Result<()> {
     mark.write_all(MARK.as_bytes())?;
     mark.sync_all()?;
     File::open(directory)?.sync_all()
+}
+
+/// Removes the mark of a founding that was finished but for that. Left there, it would give the memories away as soon as
+/// somebody moves the description.
+///
+/// # Errors
+///
+/// When it cannot be removed.
+pub(crate) fn finish(directory: &Path) -> anyhow::Result<()> {
+    let mark = directory.join(UNFINISHED);
+    match fs::remove_file(&mark) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", mark.display()))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether somebody began to found a cluster in `directory`, and has not finished.
@@ -339,7 +367,22 @@ mod tests {
         begin(directory.path()).unwrap(); // killed before the mark was removed
         assert!(!is_unfinished(directory.path()));
         remove_unfinished(directory.path()).unwrap();
+        finish(directory.path()).unwrap();
+        finish(directory.path()).unwrap();
+        assert!(!directory.path().join(UNFINISHED).exists());
         assert_eq!(Place::open(directory.path()).unwrap().members, place.members);
+    }
+
+    #[test]
+    fn a_cluster_that_moves_is_the_same_elsewhere() {
+        let directory = tempfile::tempdir().unwrap();
+        let founded = Place::found(directory.path(), 3, None).unwrap();
+        let _held = founded.members.values().map(|at| TcpListener::bind(at).unwrap()).collect::<Vec<_>>();
+        Place::open(directory.path()).unwrap().move_to_free_ports().unwrap();
+        let moved = Place::open(directory.path()).unwrap();
+        assert!(moved.name == founded.name && moved.key == founded.key);
+        assert!(moved.members.keys().eq(founded.members.keys()));
+        assert!(moved.members.values().all(|at| !founded.members.values().any(|before| before == at)));
     }
 
     #[test]

@@ -118,6 +118,22 @@ impl Supervisor {
         self.place.members[&node]
     }
 
+    /// Kills what runs, and has all nodes listen at other ports from now on.
+    ///
+    /// # Errors
+    ///
+    /// When no port is free, or `cluster.toml` cannot be written.
+    pub(crate) fn move_to_free_ports(&mut self) -> anyhow::Result<()> {
+        self.nodes.clear();
+        self.place.move_to_free_ports()
+    }
+
+    /// The last thing that a node has said, in whichever of its lives.
+    pub(crate) fn last_words(&self, node: NodeId) -> String {
+        let text = std::fs::read_to_string(self.place.log(node)).unwrap_or_default();
+        text.lines().next_back().unwrap_or("it has said nothing").to_owned()
+    }
+
     /// The process id of a node that runs.
     pub(crate) fn pid(&self, node: NodeId) -> Option<u32> {
         self.nodes.get(&node).map(|life| life.process.id())
@@ -210,6 +226,12 @@ impl Supervisor {
             }
         }
     }
+}
+
+/// Whether the last words of a node are that another program has its port. They are those of `paxos node`; there is no
+/// other way to tell.
+pub(crate) fn is_port_taken(last_words: &str) -> bool {
+    last_words.contains("cannot listen on")
 }
 
 /// How long nodes may take to stop.

@@ -165,3 +165,29 @@ fn a_cluster_that_stops_with_its_stdin_does_not_outlive_who_started_it() {
     assert_eq!(cluster.exit_code(), Some(0));
     assert_eq!(processes_of(place.path()), Vec::<String>::new());
 }
+
+#[test]
+fn who_has_lost_a_port_is_told_what_to_do_and_comes_back_when_it_is_free() {
+    let mut local = Local::start();
+    let directory = local.directory();
+    local.stop();
+    let description = std::fs::read_to_string(directory.join("cluster.toml")).unwrap();
+    let address = description.lines().find_map(|line| line.strip_prefix("2 = ")).unwrap().trim_matches('"');
+    let thief = std::net::TcpListener::bind(address).unwrap();
+    let cluster = Guard::spawn(paxos("cluster --data").arg(&directory));
+    let until = |words: &str| {
+        let mut deaths = 0;
+        loop {
+            let line = cluster.line().expect("it goes on");
+            deaths += usize::from(line.starts_with("n2 has died"));
+            if line.contains(words) {
+                return (line, deaths);
+            }
+        }
+    };
+    let (advice, deaths) = until("change the address of n2 in");
+    assert!(advice.contains(address) && advice.contains("cluster.toml"), "{advice}");
+    assert_eq!(deaths, 3, "one line for each attempt, and then no more");
+    drop(thief);
+    assert_eq!(until("n2 is ready").1, 0);
+}
