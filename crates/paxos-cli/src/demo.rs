@@ -41,13 +41,15 @@ enum Protocol {
 const EXAMPLES: &str = "Examples:
   paxos demo
   paxos demo --nodes 5 --kills 3
-  paxos demo commands.txt          put colour blue, append log x, cas colour blue green, ...: one a line
+  paxos demo commands.txt          put colour blue, append log x, cas colour blue green, ...: one a line; generated
+                                   commands have other keys
   printf 'put a 1\\nput b 2\\n' | paxos demo -
   paxos demo --json | jq .fail_over_ms
   paxos demo --data here           then: paxos cluster --data here
   paxos demo basic                 one decision, message by message
 
-Exit code: 0 everything held, 1 something did not, 2 usage, 3 the history was too hard to judge, 130 interrupted.";
+Exit code: 0 everything held, 1 something did not, 2 usage, 3 the history was too hard to judge, 4 it failed: it could not
+be shown, 130 interrupted.";
 
 impl Demo {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
@@ -111,3 +113,15 @@ impl fmt::Display for Interrupted {
 }
 
 impl std::error::Error for Interrupted {}
+
+/// A node cannot listen where it should.
+#[derive(Debug)]
+pub(super) struct PortTaken;
+
+impl fmt::Display for PortTaken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a port was taken by another program")
+    }
+}
+
+impl std::error::Error for PortTaken {}

@@ -19,7 +19,7 @@ mod cluster;
 mod tally;
 
 use super::{
-    Directory, Interrupted,
+    Directory, Interrupted, PortTaken,
     screen::{self, Screen},
 };
 use cluster::{Cluster, Ears, News};
@@ -60,7 +60,7 @@ const EXAMPLES: &str = "Examples:
   paxos demo basic --json | jq .chosen
   paxos demo basic --keep
 
-Exit code: 0 everything held, 1 something did not, 2 usage, 130 interrupted.";
+Exit code: 0 everything held, 1 something did not, 2 usage, 4 it failed: it could not be shown, 130 interrupted.";
 
 impl Basic {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
@@ -183,7 +183,7 @@ impl Story {
             }
             match self.ready(&NODES) {
                 Ok(()) => return Ok(()),
-                Err(error) if !error.is::<cluster::PortTaken>() => return Err(error),
+                Err(error) if !error.is::<PortTaken>() => return Err(error),
                 Err(_) => NODES.iter().for_each(|&node| self.cluster.kill(node)),
             }
         }
@@ -196,7 +196,7 @@ impl Story {
             self.start(node)?;
             match self.ready(&[node]) {
                 Ok(()) => return Ok(()),
-                Err(error) if !error.is::<cluster::PortTaken>() => return Err(error),
+                Err(error) if !error.is::<PortTaken>() => return Err(error),
                 Err(_) => self.cluster.kill(node),
             }
         }

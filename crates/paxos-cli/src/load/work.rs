@@ -99,12 +99,6 @@ impl Work {
         Self { given: Mutex::default(), generated: Some(Generated { mix, next: AtomicU64::new(0) }) }
     }
 
-    /// Operations without end after those that are given: of every kind, on so many keys, of which so many of 100 write.
-    pub(crate) fn then_generated(self, keys: u64, value_size: usize, writes: u64) -> Self {
-        let mix = Mix { prefix: String::new(), keys, value_size, writes, puts: false };
-        Self { given: self.given, ..Self::generated(mix) }
-    }
-
     /// The next thing to do, if there is one.
     pub(super) fn next(&self) -> Option<Step> {
         let given = self.given.lock().expect("no thread panics with it").pop_front();

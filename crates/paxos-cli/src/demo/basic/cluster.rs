@@ -6,7 +6,6 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
     io::{self, BufRead, BufReader},
     net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -24,8 +23,8 @@ use paxos_messages::single::{Output, Request};
 use paxos_node::ClientError;
 use serde_json::Value;
 
-use super::{Interrupted, NODES};
-use crate::{client::Asker, decree::Decree, process::Guarded};
+use super::{Interrupted, NODES, PortTaken};
+use crate::{client::Asker, cluster::supervisor::is_port_taken, decree::Decree, process::Guarded};
 
 /// What a story can hear.
 pub(super) enum News {
@@ -228,8 +227,7 @@ impl Cluster {
         if asked && status.success() {
             return Ok(());
         }
-        // The words of `paxos node` when it cannot bind; there is no other way to tell.
-        if words.contains("cannot listen on") {
+        if is_port_taken(words) {
             return Err(PortTaken.into());
         }
         bail!("n{node} has ended by itself ({status}): {}", words.trim())
@@ -262,18 +260,6 @@ fn listen(node: u8, life: u32, log: ChildStderr, teller: &Sender<News>) {
     }
     let _ = teller.send(News::Ended { node, life, words });
 }
-
-/// A node cannot listen where it should.
-#[derive(Debug)]
-pub(super) struct PortTaken;
-
-impl fmt::Display for PortTaken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a port was taken by another program")
-    }
-}
-
-impl std::error::Error for PortTaken {}
 
 /// Until when to wait for the next turn of the story.
 pub(super) fn deadline() -> Instant {
