@@ -59,7 +59,7 @@ const EXAMPLES: &str = "Examples:
   kill -9 PID                                     it is started again
   kill PID                                        it stays down; paxos node --config /tmp/five/cluster.toml --id 2 starts it
 
-Exit code: 0 stopped when asked to, 1 failed, 2 usage.";
+Exit code: 0 stopped when asked to, 2 usage, 4 it failed.";
 
 impl Cluster {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {

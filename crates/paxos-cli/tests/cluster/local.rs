@@ -133,7 +133,7 @@ fn a_directory_of_somebody_else_is_left_as_it_is() {
         fs::create_dir(&directory).unwrap();
         fs::write(directory.join(name), "mine").unwrap();
         let (code, _, stderr) = run(paxos("cluster --data").arg(&directory));
-        assert!(code == 1 && stderr.contains(&directory.display().to_string()), "{stderr}");
+        assert!(code == 4 && stderr.contains(&directory.display().to_string()), "{stderr}");
         assert_eq!(fs::read_to_string(directory.join(name)).unwrap(), "mine");
         assert_eq!(fs::read_dir(&directory).unwrap().count(), 1, "nothing is added to {name}");
     }
@@ -171,7 +171,7 @@ fn who_has_lost_a_port_is_told_what_to_do_and_comes_back_when_it_is_free() {
     let mut local = Local::start();
     let directory = local.directory();
     local.stop();
-    let description = std::fs::read_to_string(directory.join("cluster.toml")).unwrap();
+    let description = fs::read_to_string(directory.join("cluster.toml")).unwrap();
     let address = description.lines().find_map(|line| line.strip_prefix("2 = ")).unwrap().trim_matches('"');
     let thief = std::net::TcpListener::bind(address).unwrap();
     let cluster = Guard::spawn(paxos("cluster --data").arg(&directory));
