@@ -12,7 +12,11 @@ use paxos_messages::single::{Output, Request};
 use paxos_node::ClientError;
 use serde_json::json;
 
-use crate::{args, decree::Decree, output::say};
+use crate::{
+    args,
+    decree::Decree,
+    output::{self, say},
+};
 
 /// A client of a node that decides a [`Decree`].
 pub(crate) type Asker = paxos_node::Client<Request<Decree>, Output<Decree>>;
@@ -64,13 +68,15 @@ const PROPOSE_EXAMPLES: &str = "Examples:
   paxos propose --to 127.0.0.1:7001 --timeout 500ms --json blue
   paxos propose --to 127.0.0.1:7001 - < decree.txt
 
-Exit code: 0 a value is chosen (perhaps another), 1 no answer: the outcome is unknown, 2 usage.";
+Exit code: 0 a value is chosen (perhaps another), 2 usage, 3 no answer: the outcome is unknown, 4 it failed: the node was
+not asked.";
 
 const LEARN_EXAMPLES: &str = "Examples:
   paxos learn --from 127.0.0.1:7003
   paxos learn --from 127.0.0.1:7003 --json
 
-Exit code: 0 answered (a value, or that none is chosen yet), 1 no answer, 2 usage.";
+Exit code: 0 answered (a value, or that none is chosen yet), 2 usage, 3 no answer: it is unknown, 4 it failed: the node
+was not asked.";
 
 impl Propose {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
@@ -80,9 +86,10 @@ impl Propose {
             Err(problem) => return Ok(args::usage(problem)),
         };
         let unknown = "the outcome is unknown: your value may be chosen, now or later. `paxos learn` finds out";
-        let output = self.asking.ask(self.to, &Request::Propose(value.clone()), unknown)?;
-        let Output::Learned(chosen) = output else {
-            bail!("the node has answered {output}, which answers no proposal")
+        let chosen = match self.asking.ask(self.to, &Request::Propose(value.clone()), unknown) {
+            Ok(Output::Learned(chosen)) => chosen,
+            Ok(output) => bail!("the node has answered {output}, which answers no proposal"),
+            Err(code) => return Ok(code),
         };
         let ours = chosen == value;
         let line = if self.asking.json {
@@ -98,9 +105,12 @@ impl Propose {
 }
 
 impl Learn {
-    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+    pub(crate) fn run(self) -> ExitCode {
         let unknown = "whether a value is chosen is unknown. Are enough nodes running?";
-        let output = self.asking.ask(self.from, &Request::Learn, unknown)?;
+        let output = match self.asking.ask(self.from, &Request::Learn, unknown) {
+            Ok(output) => output,
+            Err(code) => return code,
+        };
         let line = match (output, self.asking.json) {
             (Output::Learned(chosen), true) => json!({ "chosen": chosen }).to_string(),
             (Output::Learned(chosen), false) => format!("chosen: {}", chosen.as_str()),
@@ -112,22 +122,27 @@ impl Learn {
             }
         };
         say(line);
-        Ok(ExitCode::SUCCESS)
+        ExitCode::SUCCESS
     }
 }
 
 impl Asking {
     /// Asks, and says in an error whether anything can have come of it: `unknown` if so.
-    fn ask(&self, node: SocketAddr, request: &Request<Decree>, unknown: &str) -> anyhow::Result<Output<Decree>> {
+    ///
+    /// # Errors
+    ///
+    /// The exit code; why there is no answer is told.
+    fn ask(&self, node: SocketAddr, request: &Request<Decree>, unknown: &str) -> Result<Output<Decree>, ExitCode> {
+        let failed = |why: String, is_unknown| output::failed(why, is_unknown, self.json);
         let deadline = Instant::now() + self.timeout;
         let mut client = Asker::connect(node, &self.cluster, None, deadline)
-            .with_context(|| format!("{node} was not asked anything"))?;
+            .map_err(|error| failed(format!("{node} was not asked anything: {error}"), false))?;
         client.ask(request, deadline).map_err(|error| match error {
             ClientError::TimedOut => {
-                anyhow::anyhow!("no answer from {} in {:?}: {unknown}", client.node(), self.timeout)
+                failed(format!("no answer from {} in {:?}: {unknown}", client.node(), self.timeout), true)
             }
-            error if error.is_unknown() => anyhow::anyhow!("{error}: {unknown}"),
-            error => anyhow::anyhow!("{error}"),
+            error if error.is_unknown() => failed(format!("{error}: {unknown}"), true),
+            error => failed(error.to_string(), false),
         })
     }
 }

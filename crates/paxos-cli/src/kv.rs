@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::Context;
 use paxos_kv::{
-    Found, MAX_VALUE, Query,
+    Found, MAX_VALUE, Operation, Outcome, Query, Written,
     client::{Client, Error},
 };
 use paxos_messages::Bytes;
@@ -43,7 +43,7 @@ pub(crate) struct Kv {
 enum What {
     /// Print the value of a key
     #[command(
-        after_help = "Examples:\n  paxos kv get --cluster here colour\n  paxos kv get --cluster here --stale colour\n\nExit code: 0 it has one, 1 it has none (or the read failed), 2 usage."
+        after_help = "Examples:\n  paxos kv get --cluster here colour\n  paxos kv get --cluster here --stale colour\n\nExit code: 0 it has one, 1 it has none, 2 usage, 4 it failed: nobody answers."
     )]
     Get {
         /// The key
@@ -56,7 +56,7 @@ enum What {
     },
     /// Give a key a value
     #[command(
-        after_help = "Examples:\n  paxos kv put --cluster here colour blue\n  paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002 picture - < picture.png"
+        after_help = "Examples:\n  paxos kv put --cluster here colour blue\n  paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002 picture - < picture.png\n\nExit code: 0 done, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Put {
         /// The key
@@ -68,7 +68,7 @@ enum What {
     },
     /// Give a key a value if it has the expected one
     #[command(
-        after_help = "Examples:\n  paxos kv cas --cluster here colour green --expect blue\n  paxos kv cas --cluster here lock me --absent\n\nExit code: 0 swapped, 1 it had another value (or the write failed), 2 usage, 3 the outcome is unknown."
+        after_help = "Examples:\n  paxos kv cas --cluster here colour green --expect blue\n  paxos kv cas --cluster here lock me --absent\n\nExit code: 0 swapped, 1 it had another value or none, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Cas {
         /// The key
@@ -85,7 +85,9 @@ enum What {
         target: Target,
     },
     /// Put something behind the value of a key
-    #[command(after_help = "Examples:\n  paxos kv append --cluster here diary 'Monday: nothing. '")]
+    #[command(
+        after_help = "Examples:\n  paxos kv append --cluster here diary 'Monday: nothing. '\n\nExit code: 0 done, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
+    )]
     Append {
         /// The key; without a value it has an empty one
         key: String,
@@ -96,7 +98,7 @@ enum What {
     },
     /// Remove a key
     #[command(
-        after_help = "Examples:\n  paxos kv delete --cluster here colour\n\nExit code: 0 it is absent now, whether it was before or not."
+        after_help = "Examples:\n  paxos kv delete --cluster here colour\n\nExit code: 0 it is absent now, whether it was before or not, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Delete {
         /// The key
@@ -106,7 +108,7 @@ enum What {
     },
     /// Print keys and values, in order
     #[command(
-        after_help = "Examples:\n  paxos kv range --cluster here\n  paxos kv range --cluster here a b --limit 10 --json"
+        after_help = "Examples:\n  paxos kv range --cluster here\n  paxos kv range --cluster here a b --limit 10 --json\n\nExit code: 0 done, also if there are none, 2 usage, 4 it failed: nobody answers."
     )]
     Range {
         /// The first key that may be in it
@@ -137,14 +139,14 @@ const EXAMPLES: &str = "Examples:
   paxos kv load --cluster paxos-cluster --clients 64 --seconds 5
   PAXOS_DIR=paxos-cluster paxos kv range
 
-Exit code: 0 done, 1 failed or refused (also: no such key, another value than expected), 2 usage,
-3 the outcome is unknown: a write may have been done, or may still be.";
+Exit code: 0 done, 1 the answer is no: no such key, another value than expected, no leader, 2 usage,
+3 the outcome is unknown: a write may have been done, or may still be, 4 it failed: it is not done.";
 
 impl Kv {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         match self.what {
-            What::Status(command) => command.run(),
-            What::Transfer(command) => command.run(),
+            What::Status(command) => Ok(command.run()),
+            What::Transfer(command) => Ok(command.run()),
             What::Load(command) => command.run(),
             What::Judge(command) => command.run(),
             What::Get { key, stale, target } => target.ask(async |client: Client| {
@@ -167,9 +169,11 @@ impl Kv {
             }
             What::Cas { key, value, expect, absent: _, target } => target.ask(async |client: Client| {
                 let expected = expect.as_deref().map(bytes);
-                let swapped = client.compare_and_swap(bytes(&key), expected, bytes(&value)).await?;
-                let (line, code) = if swapped { ("swapped", 0) } else { ("not swapped: it has another value", 1) };
-                Ok(Told { code, ..Told::done(line, json!({ "swapped": swapped })) })
+                let compare = Operation::CompareAndSwap { key: bytes(&key), expected, value: bytes(&value) };
+                match client.execute(compare).await? {
+                    Outcome::Wrote(Written::Compared { swapped, existed }) => Ok(Told::compared(swapped, existed)),
+                    _ => Err(Error::Unknown("the answer is none to what was asked".into())),
+                }
             }),
             What::Append { key, suffix, target } => {
                 let suffix = argument(suffix)?;
@@ -228,6 +232,15 @@ pub(crate) struct Told {
 impl Told {
     fn done(line: &str, json: Value) -> Self {
         Self { line: line.as_bytes().to_vec(), json, code: 0 }
+    }
+
+    fn compared(swapped: bool, existed: bool) -> Self {
+        let (line, code) = match (swapped, existed) {
+            (true, _) => ("swapped", 0),
+            (false, true) => ("not swapped: it has another value", 1),
+            (false, false) => ("not swapped: it is absent", 1),
+        };
+        Self { code, ..Self::done(line, json!({ "swapped": swapped, "existed": existed })) }
     }
 
     fn value(key: &str, value: Option<Bytes>) -> Self {

@@ -106,7 +106,7 @@ impl Load {
                 let shared: Vec<_> = (0..plan.connections.max(1)).map(|_| Client::new(plan.config.clone())).collect();
                 let handles = shared.iter().cycle().take(usize::try_from(plan.clients)?).cloned();
                 let all: Vec<_> = handles.map(|client| tokio::spawn(Arc::clone(&clients).run(client))).collect();
-                let mut seen = Seen::new();
+                let mut seen = Seen::default();
                 for client in all {
                     seen.add(client.await.context("a client has panicked")?);
                 }
@@ -170,7 +170,7 @@ impl Shared {
 
     /// One client after the other, for as long as there is something to do.
     async fn run(self: Arc<Self>, client: Client) -> Seen {
-        let mut seen = Seen::new();
+        let mut seen = Seen::default();
         let mut name = self.next_name();
         loop {
             // Before the look at `stop`, so that it cannot be missed between that and the wait.
@@ -206,8 +206,8 @@ impl Shared {
     }
 }
 
-impl Seen {
-    fn new() -> Self {
+impl Default for Seen {
+    fn default() -> Self {
         Self {
             latency: Histogram::new_with_bounds(1, LONGEST, 3).expect("bounds in order, and three digits"),
             answered: 0,
@@ -219,7 +219,9 @@ impl Seen {
             history: Vec::new(),
         }
     }
+}
 
+impl Seen {
     fn count(&mut self, result: &Result<Answer, Error>, microseconds: u64) {
         self.latency.saturating_record(microseconds);
         match result {
@@ -322,7 +324,7 @@ mod tests {
 
     #[test]
     fn every_operation_has_its_time_and_only_what_was_written_is_a_write() {
-        let mut seen = Seen::new();
+        let mut seen = Seen::default();
         assert_eq!(seen.percentile(50.0), Duration::ZERO);
         for answer in
             [Answer::Read(None), Answer::Swapped(false), Answer::Swapped(true), Answer::Wrote { existed: None }]

@@ -1,7 +1,7 @@
 //! The `paxos` command: every lens of the workspace from one binary.
 //!
-//! Each subcommand is a file that holds its flags and its `run`. The exit code is the verdict: 0 held, 1 violated
-//! (or failed), 2 usage, 3 undecided: a search that reached a limit, a write of unknown outcome.
+//! Each subcommand is a file that holds its flags and its `run`. The exit code is the verdict: 0 held, 1 violated: the
+//! answer is no, 2 usage, 3 undecided: a search that reached a limit, a write of unknown outcome, 4 it failed.
 
 use std::process::ExitCode;
 
@@ -34,8 +34,9 @@ Examples:
   cargo paxos sim basic --seed 1 --runs 1000
   cargo paxos run crates/paxos-basic/tests/scripts/refused_and_retry.script
 
-Exit code: 0 held, 1 violated or failed, 2 usage, 3 undecided: a search was stopped or reached a limit, or nobody knows
-what came of a write.";
+Exit code: 0 held, 1 violated: the answer is no, 2 usage, 3 undecided: a search was stopped or reached a limit, or nobody
+knows what came of a write, 4 it failed: something is in the way of an answer, such as a file that cannot be written, or
+too few nodes.";
 
 /// Paxos, written once: run it, step it, search it, break it
 #[derive(Parser)]
@@ -66,7 +67,7 @@ fn main() -> ExitCode {
         Command::Node(command) => command.run(),
         Command::Kv(command) => command.run(),
         Command::Propose(command) => command.run(),
-        Command::Learn(command) => command.run(),
+        Command::Learn(command) => Ok(command.run()),
         Command::Check(command) => command.run(),
         Command::Mutants(command) => command.run(),
         Command::Sim(command) => command.run(),
@@ -74,6 +75,6 @@ fn main() -> ExitCode {
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
-        ExitCode::from(1)
+        ExitCode::from(output::FAILED)
     })
 }

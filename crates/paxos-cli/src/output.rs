@@ -4,8 +4,12 @@ use std::{
     env,
     fmt::Display,
     io::{self, IsTerminal, Write as _},
-    process::exit,
+    process::{ExitCode, exit},
 };
+
+use serde_json::json;
+
+use crate::search::UNDECIDED;
 
 /// The exit code of what could not be done: no file, no quorum, no disk. The answer "no" is another one, 1: a program
 /// must tell what is wrong with a cluster from what is wrong with its own question.
@@ -40,6 +44,17 @@ pub(crate) fn write(bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Says that it failed, on stderr and, for programs, on stdout too; returns the exit code.
+pub(crate) fn failed(error: impl Display, is_unknown: bool, json: bool) -> ExitCode {
+    let (outcome, code) = if is_unknown { ("unknown", UNDECIDED) } else { ("not done", FAILED) };
+    let error = error.to_string();
+    eprintln!("error: {error}");
+    if json {
+        say(json!({ "error": error, "outcome": outcome }));
+    }
+    ExitCode::from(code)
 }
 
 /// Whether there are colours on a stream: it is a terminal, and the user has not said no.

@@ -34,7 +34,7 @@ use crate::{
 The figures are of this machine and its load at this moment; the clients share it with whatever else runs. Ctrl-C ends
 the load at once: what was under way is of unknown outcome. A second one ends the program.
 
-Exit code: 0 every operation was answered, 1 some were not, 2 usage.")]
+Exit code: 0 every operation was answered, 1 some were not, 2 usage, 4 it failed: there is no load.")]
 pub(super) struct LoadCommand {
     /// How many clients; each does one thing after the other
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=4096))]
@@ -67,8 +67,12 @@ pub(super) struct LoadCommand {
 
 impl LoadCommand {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = match self.target.config() {
+            Ok(config) => config,
+            Err(code) => return Ok(code),
+        };
         let plan = Plan {
-            config: self.target.config()?,
+            config,
             clients: self.clients,
             connections: self.connections(),
             work: Work::generated(self.mix()),
@@ -77,8 +81,11 @@ impl LoadCommand {
         };
         let stop = stop_on_interrupt()?;
         // Before the load: whoever cannot have the file is told so now, and not when all is done.
-        let history = self.history.as_ref().map(create).transpose()?;
-        let bar = bar(self.seconds, self.target.json);
+        let history = match self.history.as_ref().map(create).transpose() {
+            Ok(history) => history,
+            Err(error) => return Ok(self.target.failed(format_args!("{error:#}"), false)),
+        };
+        let bar = bar(self.seconds, self.target.json());
         let load = Load::start(plan)?;
         let end = Instant::now() + Duration::from_secs(self.seconds);
         // Until all have their last answers, which a sick cluster may let them wait for: an interrupt ends that too.
@@ -117,7 +124,7 @@ impl LoadCommand {
     fn print(&self, seen: &Seen) {
         let [median, p99, p999, longest] = [50.0, 99.0, 99.9, 100.0]
             .map(|percent| (!seen.latency.is_empty()).then(|| seen.percentile(percent).as_secs_f64() * 1e3));
-        if self.target.json {
+        if self.target.json() {
             return say(json!({
                 "clients": self.clients, "connections": self.connections(), "value_size": self.value_size, "keys": self.keys, "reads_percent": self.reads, "puts": self.puts,
                 "seconds": seen.took.as_secs_f64(), "answered": seen.answered, "writes": seen.acknowledged, "not_done": seen.failed,

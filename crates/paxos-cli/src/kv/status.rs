@@ -13,7 +13,7 @@ use paxos_node::ClientError;
 use paxos_process::NodeId;
 use serde_json::{Value, json};
 
-use super::Target;
+use super::{Target, target::Named};
 use crate::{
     args,
     node::words::{Asked, Inspection, Replied},
@@ -28,9 +28,9 @@ use crate::{
 
 Columns: the slots are the first that is not chosen, and not applied; queue is commands that wait + batches under way +
 reads that wait; sync is how long one takes on average, and the longest; equal digests at equal slots are equal states.
-A star marks the leader.
+A star marks the leader; a question mark is an address of --to at which nobody has said which node it is.
 
-Exit code: 0 a leader serves, 1 none does, 2 usage.")]
+Exit code: 0 a leader serves, 1 none does, 2 usage, 4 it failed: nothing is known of the cluster.")]
 pub(super) struct StatusCommand {
     #[command(flatten)]
     target: Target,
@@ -41,7 +41,9 @@ pub(super) struct StatusCommand {
 #[command(after_help = "Examples:
   paxos kv transfer --cluster here 2
 
-Exit code: 0 it leads, 1 it does not, 2 usage.")]
+A node that does not answer, or is far behind the leader, is not made the leader.
+
+Exit code: 0 it leads, 2 usage, 4 it failed: another one leads, or none.")]
 pub(super) struct Transfer {
     /// The number of the node that is to lead
     #[arg(value_parser = args::node_id)]
@@ -83,23 +85,29 @@ pub(crate) fn leader(inspected: &Inspected) -> Option<NodeId> {
 }
 
 impl StatusCommand {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let config = self.target.config()?;
-        let inspected = inspect(&config, self.target.deadline());
+    pub(super) fn run(self) -> ExitCode {
+        let named = match self.target.find() {
+            Ok(named) => named,
+            Err(code) => return code,
+        };
+        let config = &named.config;
+        let inspected = inspect(config, self.target.deadline());
         let leader = leader(&inspected);
-        if self.target.json {
-            let nodes: Vec<_> = inspected.iter().map(|(node, found)| to_json(*node, &config, found)).collect();
+        if self.target.json() {
+            let silent = |(address, why)| json!({ "node": null, "address": address, "error": why });
+            let known = inspected.iter().map(|(node, found)| to_json(*node, config, found));
+            let nodes: Vec<_> = known.chain(named.silent.iter().map(silent)).collect();
             say(
                 json!({ "cluster": config.cluster, "leader": leader.map(|leader| leader.to_string()), "nodes": nodes }),
             );
         } else {
-            show(&config, &inspected, leader);
+            show(&named, &inspected, leader);
         }
-        Ok(if leader.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+        if leader.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
 
-fn show(config: &Config, inspected: &Inspected, leader: Option<NodeId>) {
+fn show(Named { config, silent, .. }: &Named, inspected: &Inspected, leader: Option<NodeId>) {
     say(format_args!(
         "{:<5}{:<22}{:<8}{:>9}{:>9}{:>8}{:>12}{:>17}{:>10}  {:<16}",
         "node", "address", "ballot", "chosen", "applied", "keys", "queue", "sync", "log", "digest"
@@ -124,6 +132,9 @@ fn show(config: &Config, inspected: &Inspected, leader: Option<NodeId>) {
                 ));
             }
         }
+    }
+    for (address, why) in silent {
+        say(format_args!("{:<5}{:<22}{why}", "?", address.to_string()));
     }
     match leader {
         Some(leader) => say(format_args!("{leader} leads.")),
@@ -172,35 +183,66 @@ fn to_json(node: NodeId, config: &Config, found: &Result<Inspection, ClientError
 }
 
 impl Transfer {
-    pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (config, deadline) = (self.target.config()?, self.target.deadline());
+    pub(super) fn run(self) -> ExitCode {
+        let named = match self.target.find() {
+            Ok(named) => named,
+            Err(code) => return code,
+        };
+        let (config, deadline) = (&named.config, self.target.deadline());
         if !config.nodes.contains_key(&self.node) {
-            return Ok(args::usage(format!("{} is no node of the cluster", self.node)));
+            return self.no_such_node(&named);
         }
         // Whoever leads may have changed when it is asked, and a campaign may fail: so it is asked until it has worked.
-        let mut asked = None;
+        let (mut asked, mut inspected) = (None, Inspected::new());
         while Instant::now() < deadline {
-            let found = leader(&inspect(&config, deadline));
+            inspected = inspect(config, deadline);
+            let found = leader(&inspected);
             if found == Some(self.node) {
                 let from = asked.map(|from: NodeId| from.to_string());
-                if self.target.json {
+                if self.target.json() {
                     say(json!({ "leader": self.node.to_string(), "from": from }));
                 } else {
                     say(format_args!("{} leads", self.node));
                 }
-                return Ok(ExitCode::SUCCESS);
+                return ExitCode::SUCCESS;
             }
-            if let Some(from) = found {
+            if let (Some(from), Ok(_)) = (found, &inspected[&self.node]) {
                 asked = Some(from);
                 let soon = Instant::now() + BETWEEN_LOOKS;
                 // There is no answer, so there is only the time that it is given to arrive.
-                let _ = Target::ask_node(&config, config.nodes[&from], &Asked::Transfer(self.node), soon);
+                let _ = Target::ask_node(config, config.nodes[&from], &Asked::Transfer(self.node), soon);
             } else {
                 thread::sleep(BETWEEN_LOOKS);
             }
         }
-        eprintln!("error: {} does not lead after {:?}; is it running?", self.node, self.target.deadline);
-        Ok(ExitCode::FAILURE)
+        self.target.failed(format_args!("{} does not lead: {}", self.node, self.obstacle(config, &inspected)), false)
+    }
+
+    fn no_such_node(&self, named: &Named) -> ExitCode {
+        let node = self.node;
+        if !named.by_address {
+            return args::usage(format_args!("{node} is no node of the cluster"));
+        }
+        let nobody = format!("no node at --to says that it is {node}");
+        if named.silent.is_empty() {
+            return args::usage(nobody);
+        }
+        let silent: Vec<_> = named.silent.iter().map(|(address, why)| format!("{address}: {why}")).collect();
+        self.target.failed(format_args!("{nobody}; {}", silent.join("; ")), false)
+    }
+
+    /// Why it does not lead, as far as one can see.
+    fn obstacle(&self, config: &Config, inspected: &Inspected) -> String {
+        let leader = leader(inspected).and_then(|leader| Some((leader, inspected[&leader].as_ref().ok()?)));
+        match (inspected.get(&self.node), leader) {
+            (None, _) => "there was no time to ask".into(),
+            (Some(Err(error)), _) => format!("at {} {error}", config.nodes[&self.node]),
+            (Some(Ok(_)), None) => "nobody leads; are more than half of the nodes running?".into(),
+            (Some(Ok(own)), Some((leader, its))) => {
+                let [own, its] = [own, its].map(|inspection| inspection.status.applied.0);
+                format!("{leader} does; it has applied {its} slots, and {} {own}", self.node)
+            }
+        }
     }
 }
 
