@@ -21,6 +21,7 @@ use known::{Claims, Lamport};
 
 /// Search every run within bounds, shortest first
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Check {
     #[command(subcommand)]
     what: What,
@@ -34,6 +35,14 @@ enum What {
     Claims(Claims),
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  cargo paxos check basic                           one decision: every run of 3 acceptors and 2 proposers
+  cargo paxos check multi --leaders 2 --depth 12    a log
+  cargo paxos check claims --quick                  the numbers that the documentation states
+
+Exit code: 0 holds, or is as claimed, 1 it is not, 2 usage, 3 undecided, 4 it failed.";
+
 const BASIC_EXAMPLES: &str = "\
 Examples:
   cargo paxos check basic                           3 acceptors, 2 proposers: 777,187 states, holds
@@ -43,7 +52,7 @@ Examples:
   cargo paxos check basic --acceptors 4 --quorums flexible:3,2 --own at-once
   cargo paxos check basic --mutant M10 --save m10.script && cargo paxos run m10.script
 
-Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first.";
+Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first, 4 it failed.";
 
 const MULTI_EXAMPLES: &str = "\
 Examples:
@@ -56,7 +65,7 @@ Examples:
 
 Whether a search was exhaustive is said with its result: a log has far more runs than a decision.
 
-Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first.";
+Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first, 4 it failed.";
 
 /// Basic Paxos, or a mutant of it
 #[derive(Args)]

@@ -6,13 +6,18 @@ use clap::Args;
 use paxos_mutants::{Kill, Mutant, Spared, kill, spare};
 use serde_json::json;
 
-use crate::{output::say, search::grouped};
+use crate::{
+    output::say,
+    search::{bar, grouped},
+};
 
 const EXAMPLES: &str = "\
 Examples:
   cargo paxos mutants          the kill matrix: every mutant, how it dies, and that the reference does not
   cargo paxos mutants M16      one mutant: its rule, its story, its shortest counterexample
   cargo paxos run crates/paxos-mutants/scripts/M2.script
+
+The whole matrix takes minutes, also with --json, which prints it at the end.
 
 Exit code: 0 all mutants die and the reference survives, 1 otherwise, 2 usage.";
 
@@ -55,8 +60,11 @@ fn all(json: bool) -> ExitCode {
         say(format_args!("{:<6} {:<21} {:<21} {:>9}  the wrong rule", "", "first sign", "shown to break", "states"));
     }
     let mut kills = Vec::new();
+    // The rows show how far it is; programs get theirs at the end, and whoever started them may want to know.
+    let bar = bar("killing", "mutants", Mutant::all().count() as u64, !json);
     for mutant in Mutant::all() {
         let kill = kill(mutant);
+        bar.inc(1);
         if !json {
             let sign = kill.sign.map_or_else(|| "SURVIVES".to_owned(), |(sign, after)| format!("{sign} {after}"));
             let shown = kill.shown.as_ref();
@@ -71,6 +79,7 @@ fn all(json: bool) -> ExitCode {
         kills.push(kill);
     }
     let spared = spare(&kills);
+    bar.finish_and_clear();
     let killed = kills.iter().filter(|kill| kill.is_dead()).count();
     let survived = spared.iter().all(Spared::survived);
     if json {

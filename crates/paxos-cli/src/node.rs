@@ -85,7 +85,7 @@ A file for --config, in TOML (paths are relative to it; without `data`, a node k
   2 = \"10.0.0.2:7001\"
   3 = \"10.0.0.3:7001\"
 
-Exit code: 0 stopped when asked to, 1 failed, 2 usage.";
+Exit code: 0 stopped when asked to, 2 usage, 4 it failed.";
 
 /// The process of this node.
 pub(crate) type Replicated = Service<Replica<Batch>>;

@@ -24,7 +24,8 @@ Examples:
 A script is plain text: a head (protocol basic or multi, nodes 3), then one command a line: request n1 propose a,
 deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize.
 
-Exit code: 0 every invariant held, 1 one was violated or a command cannot be carried out, 2 usage or no script.";
+Exit code: 0 every invariant held, 1 one was violated, or the one that the script expects to be was not, 2 usage or no
+script, 4 it failed: a command cannot be carried out.";
 
 /// Replay a script, and draw what happens as a space-time diagram
 #[derive(Args)]
@@ -90,6 +91,11 @@ impl Run {
                 {
                     say(before.text);
                     say(diagram.text());
+                }
+                if error.line == 0 {
+                    // Not what a command ran into, but the answer to what the head of the script expects.
+                    eprintln!("{}: {error}", self.file.display());
+                    return Ok(ExitCode::from(1));
                 }
                 return Err(error).with_context(|| format!("{}", self.file.display()));
             }

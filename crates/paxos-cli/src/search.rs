@@ -48,13 +48,13 @@ impl Line {
     }
 }
 
-/// A bar for so many runs; silent when nobody looks.
-pub(crate) fn bar(runs: u64, quiet: bool) -> ProgressBar {
+/// A bar for doing something to so many things; silent when nobody looks.
+pub(crate) fn bar(doing: &str, things: &str, many: u64, quiet: bool) -> ProgressBar {
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = "simulating {bar:30} {pos}/{len} runs, {per_sec}, {eta} to go";
-    ProgressBar::new(runs).with_style(ProgressStyle::with_template(style).expect("a valid template"))
+    let style = format!("{doing} {{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} to go");
+    ProgressBar::new(many).with_style(ProgressStyle::with_template(&style).expect("a valid template"))
 }
 
 /// A flag that Ctrl-C sets: searches and loads stop at it and report what they have. A second Ctrl-C is from somebody who

@@ -22,6 +22,7 @@ use crate::{
 
 /// Simulate: runs chosen by a seed, the same to the byte for the same seed
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Sim {
     #[command(subcommand)]
     what: What,
@@ -35,12 +36,19 @@ enum What {
 
 const EXAMPLES: &str = "\
 Examples:
+  cargo paxos sim basic --seed 1 --runs 1000               one decision, a thousand times
+  cargo paxos sim multi --seed 1 --runs 200                a log, two hundred times
+
+Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
+
+const BASIC_EXAMPLES: &str = "\
+Examples:
   cargo paxos sim basic --seed 7                           one run
   cargo paxos sim basic --seed 1 --runs 1000               a thousand runs, seeds 1 to 1000
   cargo paxos sim basic --seed 1 --runs 100 --trace t.ndjson   and their paxos-trace/1, for an outside validator
   cargo paxos sim basic --seed 1 --runs 5000 --mutant M1   how soon does chance find a bug?
 
-Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run.";
+Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
 
 const MULTI_EXAMPLES: &str = "\
 Examples:
@@ -49,11 +57,11 @@ Examples:
   cargo paxos sim multi --seed 1 --nodes 5 --steps 10000 --trace t.ndjson
   cargo paxos sim multi --seed 1 --runs 1000 --mutant L6   how soon does chance find a bug?
 
-Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run.";
+Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
 
 /// Basic Paxos with loss, duplication, reordering, crashes and restarts
 #[derive(Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = BASIC_EXAMPLES)]
 struct Basic {
     #[command(flatten)]
     options: Options,
@@ -209,7 +217,7 @@ impl<P: Scriptable> Simulation<'_, P> {
             }
         };
         let stop = search::stop_on_interrupt()?;
-        let bar = search::bar(runs, json);
+        let bar = search::bar("simulating", "runs", runs, json);
         let (mut total, mut failed) = (Total::default(), None);
         for run in 0..runs {
             let (mut world, mut path) = (fresh(), Vec::new());
@@ -236,10 +244,10 @@ impl<P: Scriptable> Simulation<'_, P> {
             }
         }
         bar.finish_and_clear();
+        self.print(&total, failed.as_ref());
         if let (Some(trace), Some(file)) = (trace, &self.options.trace) {
             trace.finish().with_context(|| format!("cannot write {}", file.display()))?;
         }
-        self.print(&total, failed.as_ref());
         Ok(match failed {
             Some(_) => ExitCode::from(1),
             None if total.runs < runs => ExitCode::from(UNDECIDED),

@@ -133,12 +133,41 @@ fn scripts_that_cannot_be_run_say_why() {
         assert!(said.contains(expected), "{text:?} says {said:?}");
     };
     run(2, "protocol basic\nnodes 3\nfly\n", "line 3: `fly`");
-    run(1, "protocol basic\nnodes 3\ndeliver 7\n", "line 3: no message 7");
-    run(1, "protocol basic\nnodes 3\nrequest n1 learn\ndeliver 7\n", "n1 writes Round b1.1");
+    run(4, "protocol basic\nnodes 3\ndeliver 7\n", "line 3: no message 7");
+    run(4, "protocol basic\nnodes 3\nrequest n1 learn\ndeliver 7\n", "n1 writes Round b1.1");
     run(1, "protocol basic\nnodes 3\nexpect Agreement\nstabilize\n", "expects Agreement");
     run(2, "protocol raft\nnodes 3\n", "there are `basic` and `multi`");
     run(2, "protocol basic\nnodes 3\nmutant M99\n", "no mutant is called");
     assert!(expect(2, &["run", "no/such/file"]).contains("cannot read no/such/file"));
+}
+
+/// Who asks whether something is violated must not take a full disk for the answer.
+#[test]
+fn what_fails_is_not_told_as_violated() {
+    let text = expect(4, &["sim", "basic", "--seed", "1", "--trace", "/nowhere/trace"]);
+    assert!(text.contains("cannot write /nowhere/trace"), "{text}");
+    let search = ["check", "basic", "--own", "at-once", "--mutant", "M3b", "--save", "/nowhere/script"];
+    let text = expect(4, &search);
+    assert!(text.contains("violated: ") && text.contains("cannot write /nowhere/script"), "{text}");
+}
+
+#[test]
+fn every_command_has_examples_and_says_what_its_exit_code_means() {
+    let (mut commands, mut seen) = (vec![Vec::new()], 0);
+    while let Some(command) = commands.pop() {
+        let arguments: Vec<&str> = command.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = expect(0, &arguments);
+        for words in ["Examples:", "Exit code: 0"] {
+            assert!(help.contains(words), "{words:?} is not in {arguments:?}");
+        }
+        let listed = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        let names = listed.filter_map(|line| line.strip_prefix("  ")?.split(' ').next());
+        for name in names.filter(|name| !["", "help"].contains(name)) {
+            commands.push(command.iter().cloned().chain([name.to_owned()]).collect());
+        }
+        seen += 1;
+    }
+    assert!(seen >= 28, "{seen} commands, each with those below it");
 }
 
 /// `| head` closes the pipe early: that is no failure and no panic, and the exit code is the verdict all the same.

@@ -110,10 +110,10 @@ impl Search {
             Verdict::Violated { invariant, path } => Some(counterexample(protocol, world, *invariant, path)?),
             Verdict::Holds | Verdict::NotExhaustive => None,
         };
+        self.print(protocol, &report, &world.setting().quorums, script.as_deref());
         if let (Some(file), Some(script)) = (&self.save, &script) {
             std::fs::write(file, script).with_context(|| format!("cannot write {}", file.display()))?;
         }
-        self.print(protocol, &report, &world.setting().quorums, script.as_deref());
         Ok(match report.verdict {
             Verdict::Holds => ExitCode::SUCCESS,
             Verdict::Violated { .. } => ExitCode::from(1),

@@ -13,7 +13,11 @@ use crate::{
 
 /// Our roles under Lamport's own specification: do as many states come out?
 #[derive(Args)]
-#[command(after_help = "Examples:\n  cargo paxos check lamport\n  cargo paxos check lamport --json")]
+#[command(after_help = "Examples:
+  cargo paxos check lamport
+  cargo paxos check lamport --json
+
+Exit code: 0 the same, 1 not, 2 usage.")]
 pub(super) struct Lamport {
     /// Print one JSON object
     #[arg(long)]
@@ -22,7 +26,11 @@ pub(super) struct Lamport {
 
 /// Every exhaustive run that the documentation claims, with its number of states
 #[derive(Args)]
-#[command(after_help = "Examples:\n  cargo paxos check claims\n  cargo paxos check claims --quick --json")]
+#[command(after_help = "Examples:
+  cargo paxos check claims
+  cargo paxos check claims --quick --json
+
+Exit code: 0 all is as claimed, 1 something is not, 2 usage, 3 undecided: stopped, or at a limit.")]
 pub(super) struct Claims {
     /// Only those that the tests run too
     #[arg(long)]

@@ -78,7 +78,9 @@ const EXAMPLES: &str = "Examples:
     paxos node basic --id 3 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n3
   Then:
     paxos propose --to 127.0.0.1:7001 blue
-    paxos learn --from 127.0.0.1:7003";
+    paxos learn --from 127.0.0.1:7003
+
+Exit code: 0 stopped when asked to, 2 usage, 4 it failed.";
 
 impl Basic {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
