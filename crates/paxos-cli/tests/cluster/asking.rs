@@ -1,6 +1,6 @@
 //! Whom `paxos kv` asks, by --to, --cluster or the environment, and what it says when that does not work.
 
-use std::net::TcpListener;
+use std::{net::TcpListener, slice};
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ fn an_address_that_does_not_answer_is_shown_and_named() {
     // The system takes connections for it, and nobody ever says anything on them.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = silent.local_addr().unwrap().to_string();
-    let target = by_address(&local, |node| node != "n2", &[address.clone()]);
+    let target = by_address(&local, |node| node != "n2", slice::from_ref(&address));
     let (_, stdout, _) = run(&mut paxos(&format!("kv status {target}")));
     let row = stdout.lines().find(|line| line.contains(&address)).unwrap_or_else(|| panic!("{stdout}"));
     assert!(row.starts_with('?') && row.contains("it does not answer"), "{stdout}");
