@@ -1,61 +1,90 @@
 //! What the replicated store gives its users: three node processes and a process of clients on loopback TCP, with a sync
-//! of the disk before every vote. It runs the `paxos` program as a user does, and reads what that prints.
+//! of the disk before every vote. It runs the `paxos` program as a user does, with its default options, and reads what
+//! that prints.
 //!
 //! ```text
 //! cargo bench -p benches --bench service               # some minutes
-//! cargo bench -p benches --bench service -- --quick    # shorter, fewer fail-overs, a smaller log
+//! cargo bench -p benches --bench service -- --quick    # shorter loads, fewer fail-overs, a smaller log
 //! cargo bench -p benches --bench service -- --json     # a line for each figure, for programs
 //! ```
 //!
-//! Three things are measured. *Load*: closed-loop clients that write 256 bytes each; the clients are tasks of one program
-//! and share connections, one for every 256 of them. *Fail-over*: the leader is killed under load, again and again, by
-//! `paxos demo`, which also judges that nothing was lost; the figure is the time without an acknowledged write. *Restart*:
-//! all nodes are stopped with many small commands in their logs; the figure is the time from the start of the processes to
-//! the first answer. Syncs, bytes and processor time are of all three nodes together.
+//! *Load*: closed-loop clients that put values of 256 bytes, each one after the other; the clients are tasks of one
+//! program and share connections, one for every 256 of them. Each measured load follows a second of the same that is
+//! not, and the numbers of clients take turns, since a machine is not the same from one second to the next. Figures are
+//! medians over the rounds, with the least and the most beside some. Syncs, bytes appended and processor time are of all
+//! three nodes together; those of checkpoints, when a log is cut, are not among the syncs and bytes, but cost their time.
+//! A row is void if an operation was not done or its outcome is unknown, if the program of the clients failed, or if the
+//! nodes do not hold the same state afterwards, which their digests tell.
+//!
+//! *Fail-over*: the leader is killed under load, again and again, by `paxos demo`, which also judges that nothing was
+//! lost; the figure is the time without an acknowledged write. Its clients are eight, and three of four operations write.
+//!
+//! *Restart*: all nodes are stopped with so many small puts in their logs, none of which a checkpoint has cut; the figures
+//! are the times from the start of the processes until all nodes are ready, which is when each has read its log, and
+//! until a client that is started then has its first answer, with the election and the client's own start in it. A node
+//! reads every record, and applies those that its last snapshot in the log does not hold. Many commands that came
+//! together are one record. Logs have just been written, so they are read from the system's memory, not the disk.
 
 use std::{
     env, fs,
-    io::{BufRead, BufReader, Lines},
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, ExitCode, Stdio},
-    time::{Duration, Instant},
+    process::ExitCode,
+    time::Instant,
 };
 
-use benches::report::{load_average, quantile};
+use benches::{
+    asked::{Asked, Understood},
+    report::{load_average, quantile, verdict},
+    service::{Cluster, Program},
+};
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    let has = |name: &str| arguments.iter().any(|argument| argument == name);
-    let bench = Bench { program: program(), quick: has("--quick"), json: has("--json") };
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory on the disk");
-    bench.say(&format!("load average {}", load_average()), json!({ "load_average": load_average() }));
-    bench.load(&dir.path().join("load"));
-    bench.fail_over();
-    bench.restart(&dir.path().join("restart"));
-    bench.say(&format!("load average {}", load_average()), json!({ "load_average": load_average() }));
-    ExitCode::SUCCESS
-}
-
-/// Builds the program, and says where it is: beside this bench, in the folder of release builds.
-fn program() -> PathBuf {
-    let built = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "--release", "--package", "paxos-cli"])
-        .status()
-        .expect("cargo starts");
-    assert!(built.success(), "the program does not build");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("a folder in the target directory");
-    target.join("release").join(format!("paxos{}", env::consts::EXE_SUFFIX))
+    let asked = match Asked::read(env::args().skip(1), Understood { flags: &["--quick", "--json"], values: &[] }) {
+        Ok(asked) => asked,
+        Err(instead) => return instead.end(USAGE),
+    };
+    // Below the target directory and not in the system's temporary directory, which may be memory.
+    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    let program = Program::build(temporary.parent().expect("a folder in the target directory"));
+    let dir = tempfile::tempdir_in(temporary).expect("a directory on the disk");
+    // Without `--bench` this is `cargo test`, which wants to know only that it runs.
+    let quick = asked.has("--quick") || !asked.is_bench();
+    let bench = Bench { program, quick, json: asked.has("--json"), dir: dir.path().into() };
+    bench.say_load_average();
+    let measured = [bench.load(), bench.fail_over(), bench.restart()];
+    bench.say_load_average();
+    if measured == [true; 3] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 struct Bench {
-    program: PathBuf,
+    program: Program,
     quick: bool,
     json: bool,
+    dir: PathBuf,
 }
 
+/// What was seen in one round of a load.
+struct Seen {
+    answered: f64,
+    rate: f64,
+    /// Milliseconds below which half of all took, 99 of 100, 999 of 1000.
+    latency: [f64; 3],
+    /// Syncs, bytes and seconds of processor time of all nodes, for each put.
+    costs: [f64; 3],
+}
+
+/// A number of clients. It is void, and why, as soon as one of its rounds is.
+struct Row {
+    clients: &'static str,
+    rounds: Result<Vec<Seen>, String>,
+}
+
+/// The median, the least and the most.
+type Spread = [f64; 3];
+
 impl Bench {
-    fn say(&self, text: &str, figures: Value) {
+    fn say(&self, text: &str, figures: &Value) {
         if self.json {
             println!("{figures}");
         } else {
@@ -63,191 +92,244 @@ impl Bench {
         }
     }
 
-    /// Runs the program to its end, and reads the one JSON object that it prints.
-    fn ask(&self, arguments: &[&str]) -> Value {
-        let output = Command::new(&self.program).args(arguments).output().expect("the program starts");
-        let text = String::from_utf8_lossy(&output.stdout);
-        serde_json::from_str(&text)
-            .unwrap_or_else(|error| panic!("{arguments:?}: {error}: {text}{}", String::from_utf8_lossy(&output.stderr)))
+    fn say_load_average(&self) {
+        let load = load_average();
+        self.say(&format!("load average {load}"), &json!({ "load_average": load }));
     }
 
-    fn load(&self, dir: &Path) {
-        let cluster = Cluster::start(&self.program, dir);
-        cluster.answers(self);
-        let seconds = if self.quick { "2" } else { "8" };
+    /// Says that something was not measured, and why.
+    fn void(&self, what: &str, why: &str) -> bool {
+        self.say(&format!("{what}: void: {why}"), &json!({ "bench": what, "void": why }));
+        false
+    }
+
+    /// As the other two, whether all was measured.
+    fn load(&self) -> bool {
+        let cluster = Cluster::start(&self.program, &self.dir.join("load"));
+        cluster.answers(&self.program);
+        let mut rows = CLIENTS.map(|clients| Row { clients, rounds: Ok(Vec::new()) });
+        for round in 0..ROUNDS {
+            // Each round begins with another number, so that none always follows the same one.
+            for turn in 0..rows.len() {
+                let row = &mut rows[(round + turn) % CLIENTS.len()];
+                let Ok(rounds) = &mut row.rounds else { continue };
+                match self.measure(&cluster, row.clients) {
+                    Ok(seen) => rounds.push(seen),
+                    Err(why) => row.rounds = Err(why),
+                }
+            }
+        }
         self.say(
-            " clients   writes/s   p50 ms   p99 ms  p99.9 ms  syncs/write  bytes/write  cpu µs/write of nodes",
-            json!({ "bench": "load", "value_bytes": 256 }),
+            "puts of 256 bytes; all were done, and all nodes hold the same state afterwards
+ clients   writes/s  least to most     p50 ms  p99 ms  least to most  p99.9 ms  syncs/write  bytes/write  cpu µs/write of nodes",
+            &json!({ "bench": "load", "value_bytes": VALUE, "rounds": ROUNDS, "seconds": self.seconds() }),
         );
-        for clients in ["1", "16", "64", "256", "1024"] {
-            let before = self.counts(&cluster);
-            let seen = self.ask(&[
-                "kv",
-                "load",
-                "--cluster",
-                &cluster.place,
-                "--clients",
-                clients,
-                "--seconds",
-                seconds,
-                "--json",
-            ]);
-            let after = self.counts(&cluster);
-            let number = |name: &str| seen[name].as_f64().expect("a figure");
-            let answered = number("answered");
-            let [syncs, bytes, cpu] = [0, 1, 2].map(|nth: usize| (after[nth] - before[nth]) / answered);
-            let (rate, p50, p99) = (number("operations_per_second"), number("p50_ms"), number("p99_ms"));
-            let p999 = number("p99.9_ms");
+        rows.iter().filter(|row| self.show(row)).count() == rows.len()
+    }
+
+    fn seconds(&self) -> &'static str {
+        if self.quick { "1" } else { "6" }
+    }
+
+    /// One round of a load, after a second of warming up.
+    fn measure(&self, cluster: &Cluster, clients: &str) -> Result<Seen, String> {
+        self.put(cluster, clients, "1", VALUE)?;
+        let before = self.counts(cluster)?;
+        let said = self.put(cluster, clients, self.seconds(), VALUE)?;
+        let after = self.counts(cluster)?;
+        cluster.agrees(&self.program)?;
+        let number = |name: &str| said[name].as_f64().ok_or(format!("no {name} in {said}"));
+        let answered = number("answered")?;
+        Ok(Seen {
+            answered,
+            rate: number("operations_per_second")?,
+            latency: [number("p50_ms")?, number("p99_ms")?, number("p99.9_ms")?],
+            costs: [0, 1, 2].map(|nth: usize| (after[nth] - before[nth]) / answered),
+        })
+    }
+
+    /// Lets clients put values for so long, and returns what their program says. It is an error if one put is not
+    /// answered.
+    fn put(&self, cluster: &Cluster, clients: &str, seconds: &str, bytes: &str) -> Result<Value, String> {
+        let load = ["kv", "load", "--cluster", cluster.place(), "--puts", "--json"];
+        let how = ["--clients", clients, "--seconds", seconds, "--value-size", bytes];
+        let said = self.program.ask(&[load.as_slice(), &how].concat())?;
+        if said["not_done"] == 0 && said["unknown"] == 0 && said["answered"].as_u64().is_some_and(|count| 0 < count) {
+            return Ok(said);
+        }
+        Err(format!(
+            "{} not done, {} of unknown outcome, {} answered",
+            said["not_done"], said["unknown"], said["answered"]
+        ))
+    }
+
+    /// Syncs, bytes appended and seconds of processor time of all nodes together.
+    fn counts(&self, cluster: &Cluster) -> Result<[f64; 3], String> {
+        let nodes = cluster.status(&self.program)?;
+        Ok([total(&nodes, "syncs"), total(&nodes, "bytes_appended"), cluster.processor_seconds()])
+    }
+
+    fn show(&self, row: &Row) -> bool {
+        let clients = row.clients;
+        let rounds = match &row.rounds {
+            Ok(rounds) => rounds,
+            Err(why) => return self.void(&format!("load of {clients} clients"), why),
+        };
+        let over = |figure: &dyn Fn(&Seen) -> f64| spread(rounds.iter().map(figure).collect());
+        let rate = over(&|seen| seen.rate);
+        let [p50, p99, p999] = [0, 1, 2].map(|nth: usize| over(&|seen| seen.latency[nth]));
+        let [syncs, bytes, cpu] = [0, 1, 2].map(|nth: usize| over(&|seen| seen.costs[nth]));
+        let answered: f64 = rounds.iter().map(|seen| seen.answered).sum();
+        self.say(
+            &format!(
+                "{clients:>8} {:>10.0}  {:<16} {:>7.2} {:>7.2}  {:<13} {:>9.2} {:>12.3} {:>12.0} {:>12.1}",
+                rate[0],
+                format!("{:.0} to {:.0}", rate[1], rate[2]),
+                p50[0],
+                p99[0],
+                format!("{:.2} to {:.2}", p99[1], p99[2]),
+                p999[0],
+                syncs[0],
+                bytes[0],
+                cpu[0] * 1e6
+            ),
+            &json!({ "clients": clients, "order": "median, least, most", "writes_per_second": rate, "p50_ms": p50,
+                "p99_ms": p99, "p99.9_ms": p999, "syncs_per_write": syncs, "bytes_per_write": bytes,
+                "cpu_seconds_per_write": cpu, "answered": answered, "not_done": 0, "unknown": 0, "same_state": true }),
+        );
+        if clients == "1024" && !self.quick {
+            let (fast, soon) = (100_000.0 <= rate[0], p99[0] <= 30.0);
             self.say(
                 &format!(
-                    "{clients:>8} {rate:>10.0} {p50:>8.2} {p99:>8.2} {p999:>9.2} {syncs:>12.3} {bytes:>12.0} {:>12.1}",
-                    cpu * 1e6
+                    "100,000 writes/s at 1024 clients: {}; p99 of at most 30 ms: {}",
+                    verdict(fast),
+                    verdict(soon)
                 ),
-                json!({ "clients": clients, "writes_per_second": rate, "p50_ms": p50, "p99_ms": p99, "p99.9_ms": p999,
-                    "syncs_per_write": syncs, "bytes_per_write": bytes, "cpu_seconds_per_write": cpu,
-                    "not_done": seen["not_done"], "unknown": seen["unknown"] }),
+                &json!({ "target_writes": fast, "target_p99": soon }),
             );
-            if clients == "1024" && !self.quick {
-                let met = |met| if met { "met" } else { "missed" };
-                self.say(
-                    &format!(
-                        "100,000 writes/s at 1024 clients: {}; p99 of at most 30 ms: {}",
-                        met(100_000.0 <= rate),
-                        met(p99 <= 30.0)
-                    ),
-                    json!({ "target_writes": 100_000.0 <= rate, "target_p99": p99 <= 30.0 }),
-                );
-            }
         }
+        true
     }
 
-    /// Syncs, bytes written and seconds of processor time of all nodes together.
-    fn counts(&self, cluster: &Cluster) -> [f64; 3] {
-        let status = self.ask(&["kv", "status", "--cluster", &cluster.place, "--json"]);
-        let nodes = status["nodes"].as_array().expect("nodes");
-        let sum = |name: &str| nodes.iter().filter_map(|node| node[name].as_f64()).sum();
-        [sum("syncs"), sum("bytes_appended"), cluster.pids.iter().map(|pid| processor_seconds(*pid)).sum()]
-    }
-
-    fn fail_over(&self) {
-        let kills = if self.quick { 2 } else { 20 };
-        let mut gaps = Vec::new();
-        for _ in 0..kills {
-            let verdict = self.ask(&["demo", "--json"]);
-            assert_eq!(verdict["verdict"], "held", "{verdict}");
-            gaps.extend(verdict["fail_over_ms"].as_array().expect("a list").iter().filter_map(Value::as_f64));
+    fn fail_over(&self) -> bool {
+        let (demos, kills) = if self.quick { (1, "2") } else { (4, "5") };
+        let (mut gaps, mut unknown) = (Vec::new(), 0);
+        for demo in 0..demos {
+            let dir = self.dir.join(format!("demo-{demo}"));
+            let verdict = match self.program.demo(dir.to_str().expect("a path of text"), kills) {
+                Ok(verdict) if verdict["verdict"] == "held" => verdict,
+                Ok(verdict) => return self.void("fail-over", &verdict.to_string()),
+                Err(why) => return self.void("fail-over", &why),
+            };
+            gaps.extend(verdict["fail_over_ms"].as_array().into_iter().flatten().filter_map(Value::as_f64));
+            unknown += verdict["unknown"].as_u64().unwrap_or(0);
+            fs::remove_dir_all(&dir).expect("the directory of this demonstration");
         }
-        let (median, worst) = (quantile(gaps.clone(), 0.5), quantile(gaps.clone(), 1.0));
+        if gaps.is_empty() {
+            return self.void("fail-over", "no leader was killed");
+        }
+        let [median, least, most] = spread(gaps.clone());
+        let [heartbeat, election] = ["--heartbeat", "--election"].map(|option| self.program.default_of(option));
         self.say(
             &format!(
-                "{} leaders killed under load: {median:.0} ms without an acknowledged write in the median, {worst:.0} at worst",
+                "{} leaders killed under load, heartbeat {heartbeat}, election {election} ms (the defaults): {median:.0} ms \
+                 without an acknowledged write in the median, {least:.0} to {most:.0}; {unknown} operations of unknown outcome",
                 gaps.len()
             ),
-            json!({ "bench": "fail-over", "gaps_ms": gaps, "median_ms": median, "worst_ms": worst }),
+            &json!({ "bench": "fail-over", "heartbeat": heartbeat, "election_ms": election, "gaps_ms": gaps,
+                "median_ms": median, "least_ms": least, "most_ms": most, "unknown": unknown }),
         );
+        true
     }
 
-    fn restart(&self, dir: &Path) {
-        let wanted = if self.quick { 50_000.0 } else { 1_000_000.0 };
-        let cluster = Cluster::start(&self.program, dir);
-        cluster.answers(self);
-        let mut commands = 0.0;
-        while commands < wanted {
-            let seen = self.ask(&[
-                "kv",
-                "load",
-                "--cluster",
-                &cluster.place,
-                "--clients",
-                "1024",
-                "--seconds",
-                "5",
-                "--value-size",
-                "8",
-                "--json",
-            ]);
-            commands += seen["answered"].as_f64().expect("a figure");
+    fn restart(&self) -> bool {
+        match self.restarts() {
+            Ok(()) => true,
+            Err(why) => self.void("restart", &why),
         }
+    }
+
+    fn restarts(&self) -> Result<(), String> {
+        let (wanted, seconds) = if self.quick { (50_000, "1") } else { (1_000_000, "2") };
+        let dir = self.dir.join("restart");
+        let cluster = Cluster::start(&self.program, &dir);
+        cluster.answers(&self.program);
+        let mut commands = 0;
+        while commands < wanted {
+            commands += self.put(&cluster, "1024", seconds, "8")?["answered"].as_u64().unwrap_or(0);
+        }
+        let written = self.uncut(&cluster)?;
         drop(cluster);
-        let start = Instant::now();
-        let cluster = Cluster::start(&self.program, dir);
-        let ready = start.elapsed().as_secs_f64();
-        cluster.answers(self);
-        let answered = start.elapsed().as_secs_f64();
+        let (mut readies, mut answers, mut records) = (Vec::new(), Vec::new(), u64::MAX);
+        for _ in 0..ROUNDS {
+            let start = Instant::now();
+            let cluster = Cluster::start(&self.program, &dir);
+            readies.push(start.elapsed().as_secs_f64());
+            cluster.answers(&self.program);
+            answers.push(start.elapsed().as_secs_f64());
+            for node in &written {
+                let (name, all) =
+                    (node["node"].as_str().unwrap_or_default(), node["records"].as_u64().unwrap_or(u64::MAX));
+                let replayed = cluster.replayed()[name];
+                if replayed < all {
+                    return Err(format!("{name} wrote {all} records and replayed {replayed}"));
+                }
+                records = records.min(replayed);
+            }
+            self.uncut(&cluster)?;
+        }
+        let bytes = written.iter().filter_map(|node| node["log_bytes"].as_u64()).min().unwrap_or(0);
+        // Each command has a key of 7 bytes and a value of 8. A log that is shorter has come by its state otherwise.
+        if bytes < 15 * commands {
+            return Err(format!("a log of {bytes} bytes does not hold {commands} commands"));
+        }
+        let (ready, answered) = (spread(readies), spread(answers));
         self.say(
             &format!(
-                "restart with {commands:.0} small commands in each log: all nodes ready after {ready:.2} s, the first answer \
-                 after {answered:.2} s"
+                "restart with {commands} small commands in each log, as {records} records or more of {:.1} MiB or more, none \
+                 cut by a checkpoint, all replayed: all nodes ready after {:.2} s ({:.2} to {:.2}), the first answer after \
+                 {:.2} s ({:.2} to {:.2})",
+                bytes as f64 / f64::from(1 << 20),
+                ready[0],
+                ready[1],
+                ready[2],
+                answered[0],
+                answered[1],
+                answered[2]
             ),
-            json!({ "bench": "restart", "commands": commands, "ready_s": ready, "answered_s": answered }),
+            &json!({ "bench": "restart", "commands": commands, "records_replayed": records, "log_bytes": bytes,
+                "checkpoints": 0, "order": "median, least, most", "ready_s": ready, "answered_s": answered }),
         );
-    }
-}
-
-/// A running cluster. Dropping it stops it.
-struct Cluster {
-    place: String,
-    running: Child,
-    _input: ChildStdin,
-    lines: Lines<BufReader<ChildStdout>>,
-    pids: Vec<u32>,
-}
-
-impl Cluster {
-    /// Starts the cluster in `dir`, and waits until its nodes are ready.
-    fn start(program: &Path, dir: &Path) -> Self {
-        let place = dir.to_str().expect("a path of text").to_owned();
-        let mut running = Command::new(program)
-            .args(["cluster", "--json", "--data", &place])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let (input, output) = (running.stdin.take().expect("piped"), running.stdout.take().expect("piped"));
-        let mut lines = BufReader::new(output).lines();
-        let mut pids = Vec::new();
-        while pids.len() < 3 {
-            let line = lines.next().expect("the cluster goes on").expect("it can be read");
-            let event: Value = serde_json::from_str(&line).expect("JSON");
-            if event["event"] == "ready" {
-                pids.push(event["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("a process id"));
-            }
-        }
-        Self { place, running, _input: input, lines, pids }
+        Ok(())
     }
 
-    /// Waits until the cluster answers: somebody leads.
-    fn answers(&self, bench: &Bench) {
-        let end = Instant::now() + Duration::from_secs(60);
-        loop {
-            let put = Command::new(&bench.program)
-                .args(["kv", "put", "--cluster", &self.place, "ready", "yes"])
-                .stdout(Stdio::null())
-                .status()
-                .expect("the program starts");
-            if put.success() {
-                return;
-            }
-            assert!(Instant::now() < end, "the cluster does not answer");
+    /// What the nodes say of themselves, if they hold the same state and no checkpoint has cut a log.
+    fn uncut(&self, cluster: &Cluster) -> Result<Vec<Value>, String> {
+        let nodes = cluster.agrees(&self.program)?;
+        match total(&nodes, "checkpoints") {
+            0.0 => Ok(nodes),
+            cut => Err(format!("{cut} checkpoints have cut the logs: what was to be replayed is not there")),
         }
     }
 }
 
-impl Drop for Cluster {
-    /// As Ctrl-C would, and waits for the end.
-    fn drop(&mut self) {
-        let stopped = Command::new("kill").args(["-INT", &self.running.id().to_string()]).status();
-        assert!(stopped.is_ok_and(|status| status.success()), "the cluster can be told to stop");
-        self.lines.by_ref().for_each(drop);
-        let _ = self.running.wait();
-    }
+fn total(nodes: &[Value], name: &str) -> f64 {
+    nodes.iter().filter_map(|node| node[name].as_f64()).sum()
 }
 
-/// The processor time of a process so far, where the system tells it.
-fn processor_seconds(pid: u32) -> f64 {
-    const TICKS: f64 = 100.0; // a second has so many on Linux
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |nth: usize| fields.get(nth).and_then(|field| field.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(11) + ticks(12)) / TICKS
+fn spread(values: Vec<f64>) -> Spread {
+    [0.5, 0.0, 1.0].map(|part| quantile(values.clone(), part))
 }
+
+/// How many clients there are.
+const CLIENTS: [&str; 5] = ["1", "16", "64", "256", "1024"];
+/// How often each figure is measured.
+const ROUNDS: usize = 3;
+/// The bytes of a value.
+const VALUE: &str = "256";
+const USAGE: &str = "cargo bench -p benches --bench service -- [--quick] [--json]
+
+  --quick   shorter loads, fewer fail-overs, a smaller log
+  --json    a line for each figure, for programs
+
+Measures the load of 1, 16, 64, 256 and 1024 clients, fail-over and restart, of the program paxos of this workspace.";

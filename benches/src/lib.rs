@@ -4,3 +4,4 @@ pub mod asked;
 pub mod durable;
 pub mod log;
 pub mod report;
+pub mod service;
