@@ -52,11 +52,11 @@ pub(super) struct Flags {
     /// Serve counters there, as Prometheus text over HTTP
     #[arg(long, env = "PAXOS_METRICS", value_name = "ADDR", value_parser = args::address)]
     metrics: Option<SocketAddr>,
-    /// How often a leader says that it is there [default: 50ms]
+    /// How often a leader says that it is there [default: 40ms]
     #[arg(long, env = "PAXOS_HEARTBEAT", value_name = "TIME", value_parser = args::duration)]
     heartbeat: Option<Duration>,
     /// How long to wait for a leader before trying to lead, at random in this range of milliseconds. Several times the
-    /// heartbeat [default: 300..600]
+    /// heartbeat [default: 200..400]
     #[arg(long, env = "PAXOS_ELECTION", value_name = "MIN..MAX", value_parser = args::milliseconds)]
     election: Option<RangeInclusive<Duration>>,
     /// How to write the log and the line that says that the node is ready [default: text]
@@ -198,6 +198,6 @@ fn read(file: &Path) -> Result<Written, String> {
 }
 
 /// How often a leader is heard.
-const HEARTBEAT: Duration = Duration::from_millis(50);
+const HEARTBEAT: Duration = Duration::from_millis(40);
 /// How long no leader is heard before others try: several heartbeats, and a sync that takes its time.
-const ELECTION: RangeInclusive<Duration> = Duration::from_millis(300)..=Duration::from_millis(600);
+const ELECTION: RangeInclusive<Duration> = Duration::from_millis(200)..=Duration::from_millis(400);
