@@ -198,11 +198,12 @@ impl<V: Value> Replica<V> {
     }
 
     // ANCHOR: transfer
-    /// Lets `node` take over, if it is there and has learned about as much: this leader stops proposing first, so that nothing
-    /// it proposes is overtaken.
+    /// Lets `node` take over, if it is there and can learn what it lacks from the log: this leader stops proposing first, so
+    /// that nothing it proposes is overtaken.
     pub(crate) fn transfer(&mut self, node: NodeId, out: &mut Effects<V>) {
         let lacks = self.learner.learned().0.saturating_sub(self.standing.of(node).0);
-        if self.proposer.leads().is_some() && self.detector.is_alive(node) && lacks <= self.options.window {
+        let near = lacks <= self.options.window.max(self.options.retain); // what it has said of itself is some time ago
+        if self.proposer.leads().is_some() && self.detector.is_alive(node) && near {
             out.send(NodeSet::only(node), Message::Campaign);
             self.step_down(out);
         }

@@ -58,7 +58,7 @@
 //! batch of them (`paxos-kv` does all three). It does not tell a client what became of its command: whoever proposed
 //! it sees it chosen, or does not, and a command may be chosen twice when it was proposed twice. It has no leases: a
 //! read costs a question to a quorum. A node may be elected that is far behind; it serves when it has caught up. One that
-//! receives a snapshot more slowly than the next is made never does.
+//! receives a snapshot more slowly than the next is made never does, and keeps what it has voted for meanwhile.
 #![no_std]
 
 extern crate alloc;

@@ -5,8 +5,8 @@ use alloc::vec::Vec;
 use paxos_acceptor::multi::Acceptor;
 use paxos_learner::multi::Learner;
 use paxos_messages::{
-    Ballot, Slot,
-    multi::{Effects, Event, Message, Output, Record, Refusal, Request, Timer},
+    Ballot,
+    multi::{Effects, Event, Message, Output, Record, Refusal, Request, Timer, Until},
 };
 use paxos_process::{NodeId, NodeSet, Process, Value};
 use paxos_proposer::multi::Proposer;
@@ -113,10 +113,16 @@ impl<V: Value> Replica<V> {
                 self.acceptor.step(event(message), out);
                 self.yield_to(self.acceptor.promised(), out);
             }
-            Message::Promise { ballot, chosen, .. } => self.promised(from, ballot, chosen, event(message), out),
+            Message::Promise { ballot, until, chosen, .. } => {
+                self.promised(from, ballot, chosen, event(message), out);
+                // An answer of many pages takes its time, and the next election would begin it anew.
+                if matches!(until, Until::Ask(_)) && self.proposer.is_electing() {
+                    out.set_timer(Timer::Election);
+                }
+            }
             Message::Accept { ballot, slot, value, chosen } => {
                 // A proposal that is refused here is not heard of: the leader of a higher ballot will say what is chosen.
-                let voted = self.is_near(slot) && self.acceptor.accept(from, slot, ballot, &value, out);
+                let voted = self.acceptor.accept(from, slot, ballot, &value, out);
                 self.yield_to(self.acceptor.promised(), out);
                 if voted || self.acceptor.is_mute() {
                     self.learn(out, |learner, out| {
@@ -221,12 +227,6 @@ impl<V: Value> Replica<V> {
         }
     }
 
-    /// Whether this node may vote in a slot. It has to keep each vote until it has learned the slots before: one that is too
-    /// far behind learns first. To withhold a vote is always safe, and the proposal is said again.
-    fn is_near(&self, slot: Slot) -> bool {
-        slot.0 < self.learner.learned().0.saturating_add(self.options.window.saturating_mul(AHEAD))
-    }
-
     /// Who leads, unless that is this node, which then does not serve yet.
     fn others_lead(&self) -> Option<NodeId> {
         self.detector.leader().filter(|leader| *leader != self.id)
@@ -286,6 +286,3 @@ impl<V: Value> Process for Replica<V> {
         records
     }
 }
-
-/// How many windows of votes a node may have in slots that it has not learned.
-const AHEAD: u64 = 64;

@@ -170,8 +170,9 @@ impl<V: Value> Log<V> {
     }
 }
 
-/// The most slots that one `Fetch` is answered with: so few that large values fit into the queue of a link.
-pub const PAGE: u64 = 16;
+/// The most slots that one `Fetch` is answered with: as many as are under way by default, so that who fetches page by page
+/// keeps up.
+pub const PAGE: u64 = 64;
 /// The most bytes in a part of a snapshot, and the most parts that one `Fetch` is answered with.
 pub const PART: usize = 64 << 10;
 /// See [`PART`].

@@ -224,6 +224,20 @@ fn a_node_without_memory_gives_no_answer_that_counts() {
     }
 }
 
+/// An answer of many pages may take longer than the election timer: each page that leaves more to be asked for sets it anew.
+#[test]
+fn an_election_that_comes_on_is_given_time() {
+    for (until, given) in [(Until::Ask(Slot(8)), true), (Until::Next(Slot(8)), false)] {
+        let (mut replica, mut out) = (Replica::<u64>::new(ME, majority(3), Options::default()), Effects::new());
+        replica.step(Event::Request(Request::Campaign), &mut out);
+        let ballot = replica.proposer().opened().expect("it has opened a ballot");
+        out.timers.clear();
+        let message = Message::Promise { ballot, from: Slot(0), until, chosen: Slot(0), accepted: None };
+        replica.step(Event::Receive { from: OTHER, message }, &mut out);
+        assert_eq!(!out.timers.is_empty(), given, "{until:?}: {:?}", out.timers);
+    }
+}
+
 /// A leader that may not speak for its acceptor does not count itself.
 #[test]
 fn a_mute_acceptor_confirms_nothing() {
