@@ -112,8 +112,11 @@ impl<V: Value> Lead<V> {
     pub(super) fn again(&mut self, voted: impl Fn(Slot) -> NodeSet, terms: &Terms, out: &mut Effects<V>) {
         let Terms { ballot, chosen, to, .. } = *terms;
         for (slot, value) in self.proposed.iter().take_while(|(slot, _)| *slot < self.stale).take(AGAIN) {
-            let missing = to.iter().filter(|acceptor| !voted(slot).contains(*acceptor)).collect();
-            out.send(missing, Message::Accept { ballot, slot, value: value.clone(), chosen });
+            let voted = voted(slot);
+            let missing: NodeSet = to.iter().filter(|acceptor| !voted.contains(*acceptor)).collect();
+            if !missing.is_empty() {
+                out.send(missing, Message::Accept { ballot, slot, value: value.clone(), chosen });
+            }
         }
         self.stale = self.next;
     }

@@ -314,6 +314,37 @@ fn who_does_not_lead_refuses() {
     }
 }
 
+/// To those who have not voted for it: a slot that all have voted in, and that waits for one before it, is not said again.
+#[test]
+fn what_is_said_again_goes_to_who_has_not_voted() {
+    let mut proposer = leading(WINDOW);
+    for value in ['m', 'n', 'o'] {
+        step(&mut proposer, Event::Request(Request::Propose(value)));
+    }
+    step(&mut proposer, Event::Timeout(Timer::Heartbeat));
+    let members = quorums().members();
+    let some = members.without(NodeId(3));
+    let voted = |slot: Slot| [NodeSet::EMPTY, some, members][slot.0 as usize];
+    let mut out = Effects::new();
+    proposer.again(voted, &mut out);
+    let said: Vec<_> = out.sends.iter().map(|sent| sent.to).collect();
+    assert_eq!(said, [members, NodeSet::only(NodeId(3))]);
+}
+
+/// The pages of node 1 have come as far as slot 7, those of node 3 all, and node 2 has said nothing.
+#[test]
+fn whose_answer_has_a_gap_is_asked_again_from_there() {
+    let mut proposer = electing(WINDOW);
+    receive_all(&mut proposer, 3, answer(&[], 0));
+    let (from, until, chosen) = (Slot(0), Until::Ask(Slot(7)), Slot(0));
+    receive(&mut proposer, 1, Message::Promise { ballot: CURRENT, from, until, chosen, accepted: None });
+    let mut out = Effects::new();
+    proposer.ask_again(&mut out);
+    let asked = out.sends_after_sync.iter().map(|sent| (sent.to, sent.message.clone()));
+    let prepare = |node, from| (NodeSet::only(NodeId(node)), Message::Prepare { ballot: CURRENT, from: Slot(from) });
+    assert_eq!(asked.collect::<Vec<_>>(), [prepare(1, 7), prepare(2, 0)]);
+}
+
 /// A proposal is said again when it was under way at the heartbeat before, and not before.
 #[test]
 fn what_has_been_under_way_for_long_is_said_again() {
