@@ -81,11 +81,16 @@ impl fmt::Display for Bytes {
 /// The longest text that is shown as it is, in bytes.
 const SHOWN: usize = 24;
 
-/// As bytes and not as a sequence of numbers: a format then copies them at once.
+/// As bytes and not as a sequence of numbers: a format then copies them at once. In a format for people, text is text.
 #[cfg(feature = "serde")]
 impl serde::Serialize for Bytes {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(&self.0)
+        match core::str::from_utf8(&self.0) {
+            Ok(text) if serializer.is_human_readable() && !text.contains(char::is_control) => {
+                serializer.serialize_str(text)
+            }
+            _ => serializer.serialize_bytes(&self.0),
+        }
     }
 }
 
@@ -105,6 +110,19 @@ impl<'de> serde::Deserialize<'de> for Bytes {
             }
 
             fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Bytes, E> {
+                Ok(bytes.into())
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Bytes, E> {
+                Ok(text.as_bytes().into())
+            }
+
+            /// How a format that has no bytes says them, such as JSON.
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut numbers: A) -> Result<Bytes, A::Error> {
+                let mut bytes = Vec::new();
+                while let Some(byte) = numbers.next_element::<u8>()? {
+                    bytes.push(byte);
+                }
                 Ok(bytes.into())
             }
         }

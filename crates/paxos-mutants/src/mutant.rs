@@ -3,7 +3,7 @@
 mod basic;
 mod log;
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use paxos_sim::{Header, Invariant, Setting};
 
@@ -130,7 +130,7 @@ impl Mutant {
     pub fn header(self) -> Header {
         let Setting { quorums, disk, loopback } = self.scenario().setting();
         let (protocol, mutant) = (self.protocol().to_owned(), Some(self.name().to_owned()));
-        Header { protocol, quorums, disk, loopback, mutant, expect: Some(self.breaks()) }
+        Header { protocol, quorums, disk, loopback, mutant, options: BTreeMap::new(), expect: Some(self.breaks()) }
     }
 
     fn entry(self) -> &'static Entry {

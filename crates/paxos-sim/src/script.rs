@@ -19,7 +19,7 @@
 //!
 //! Head: `protocol NAME`, `nodes N`, and optionally `quorums majority`, `quorums flexible P1 P2` or
 //! `quorums grid COLUMNS`; `disk at-once` (every write is stable at once), `loopback at-once` (a message to oneself
-//! arrives at once), `mutant NAME`, `expect INVARIANT` (the run must violate it).
+//! arrives at once), `option NAME NUMBER` (something the protocol is told), `mutant NAME`, `expect INVARIANT` (the run must violate it).
 //!
 //! Commands: `request n1 …`, `deliver`, `duplicate` and `drop` with a message (`n1 n2 Prepare b1.1`: from, to, and
 //! the beginning of its text; or its number), `deliver` alone (everything in flight now, once), `sync n1` or `sync`
@@ -32,6 +32,7 @@ mod parse;
 mod replay;
 
 use std::{
+    collections::BTreeMap,
     fmt::{self, Display},
     hash::Hash,
     str::FromStr,
@@ -103,6 +104,8 @@ pub struct Header {
     pub loopback: Loopback,
     /// The mutant that takes the place of the protocol, if one does.
     pub mutant: Option<String>,
+    /// What the protocol is told beside, such as how large its window is. Whoever makes its processes knows the names.
+    pub options: BTreeMap<String, u64>,
     /// The invariant that the run must violate, if it must.
     pub expect: Option<Invariant>,
 }
@@ -116,7 +119,15 @@ impl Header {
     pub fn new(protocol: &str, nodes: u8) -> Result<Self, QuorumError> {
         let quorums = Quorums::majority(NodeSet::first(nodes))?;
         let (disk, loopback) = (Disk::Manual, Loopback::InFlight);
-        Ok(Self { protocol: protocol.to_owned(), quorums, disk, loopback, mutant: None, expect: None })
+        Ok(Self {
+            protocol: protocol.to_owned(),
+            quorums,
+            disk,
+            loopback,
+            mutant: None,
+            options: BTreeMap::new(),
+            expect: None,
+        })
     }
 
     /// The world it describes.

@@ -1,5 +1,7 @@
 //! What can be seen of a run while it happens: scripts print it, traces write it, diagrams draw it.
 
+use std::time::Duration;
+
 use paxos_messages::{Fact, Memory, Observed};
 use paxos_process::NodeId;
 
@@ -19,6 +21,8 @@ pub struct Packet<M> {
 pub enum Happening<'a, P: Observed> {
     /// A message has left for the network.
     Sent(&'a Packet<P::Message>),
+    /// A copy of the message that arrives next stays in flight.
+    Duplicated(&'a Packet<P::Message>),
     /// A message has arrived.
     Delivered(&'a Packet<P::Message>),
     /// A message is lost.
@@ -51,6 +55,12 @@ pub enum Happening<'a, P: Observed> {
 pub trait Watch<P: Observed> {
     /// Something has happened.
     fn see(&mut self, happening: Happening<'_, P>);
+
+    /// What is seen from now on happens at this time, counted from the beginning of the run. Nobody says so in a run
+    /// without a clock, and it means nothing unless defined.
+    fn at(&mut self, now: Duration) {
+        let _ = now;
+    }
 }
 
 impl<P: Observed> Watch<P> for () {

@@ -162,7 +162,9 @@ impl<P: Observed + Clone + Hash> World<P> {
             }
             Choice::Duplicate(index) => {
                 self.spent.duplicates = self.spent.duplicates.saturating_add(1);
-                self.deliver(self.network[*index].clone(), watch);
+                let packet = self.network[*index].clone();
+                watch.see(Happening::Duplicated(&packet));
+                self.deliver(packet, watch);
             }
             Choice::Drop(index) => {
                 self.spent.drops = self.spent.drops.saturating_add(1);

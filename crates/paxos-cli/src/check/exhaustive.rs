@@ -1,6 +1,6 @@
 //! A search of some protocol: its bounds, its verdict, and how both are shown.
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
@@ -180,7 +180,8 @@ fn counterexample<P: Scriptable>(
 ) -> anyhow::Result<String> {
     let Setting { quorums, disk, loopback } = *world.setting();
     let (name, mutant) = (protocol.name.to_owned(), protocol.mutant.map(|mutant| mutant.to_string()));
-    let header = Header { protocol: name, quorums, disk, loopback, mutant, expect: Some(invariant) };
+    let (options, expect) = (BTreeMap::new(), Some(invariant));
+    let header = Header { protocol: name, quorums, disk, loopback, mutant, options, expect };
     let about = format!("A shortest run that violates {invariant}: {} choices.", path.len());
     search::script(&header, &about, world, path)
 }

@@ -1,5 +1,7 @@
 //! Reading a script.
 
+use std::collections::BTreeMap;
+
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 
@@ -54,6 +56,7 @@ struct Head {
     disk_at_once: bool,
     loopback_at_once: bool,
     mutant: Option<String>,
+    options: BTreeMap<String, u64>,
     expect: Option<crate::Invariant>,
 }
 
@@ -73,6 +76,8 @@ impl Head {
             }
             ["quorums", rule @ ..] => self.quorums = rule.iter().map(|word| (*word).to_owned()).collect(),
             ["disk", when] => self.disk_at_once = at_once(when, "manual")?,
+            ["option", name, value] => _ = self.options.insert((*name).to_owned(), number(value)?),
+            ["option", ..] => return Err("`option` takes a name and a number".to_owned()),
             ["loopback", when] => self.loopback_at_once = at_once(when, "in-flight")?,
             ["protocol" | "mutant" | "expect" | "nodes" | "disk" | "loopback", ..] => {
                 return Err(format!("`{}` takes one word", words[0]));
@@ -98,6 +103,7 @@ impl Head {
             disk: if self.disk_at_once { Disk::AtOnce } else { Disk::Manual },
             loopback: if self.loopback_at_once { Loopback::AtOnce } else { Loopback::InFlight },
             mutant: self.mutant,
+            options: self.options,
             expect: self.expect,
         })
     }

@@ -202,6 +202,7 @@ impl<P: Scriptable> Below<P> {
             Happening::Fired(..)
             | Happening::Asked(..)
             | Happening::Sent(_)
+            | Happening::Duplicated(_)
             | Happening::Delivered(_)
             | Happening::Fact(..) => {}
         }
@@ -225,7 +226,8 @@ impl<P: Scriptable> Below<P> {
 }
 
 /// The script of a run that something else chose: `path`, from a fresh world that `header` describes. Messages are
-/// named by their text, so that the script survives a change in how the network is sorted.
+/// named by their text, so that the script survives a change in how the network is sorted; by their number only where
+/// the text would mean another one.
 ///
 /// # Panics
 ///
@@ -239,7 +241,14 @@ pub fn write_path<P: Scriptable>(header: &Header, about: &str, mut world: World<
     for choice in path {
         let message = |index: &usize| {
             let packet = &world.network()[*index];
-            format!("{} {} {}", packet.from, packet.to, packet.message)
+            let which = Which::Like { from: packet.from, to: packet.to, text: packet.message.to_string() };
+            // Two messages may read alike and differ in what is not shown: the text means the first of them.
+            match find(&which, &world) {
+                Ok(found) if world.network()[found] == *packet => {
+                    format!("{} {} {}", packet.from, packet.to, packet.message)
+                }
+                _ => index.to_string(),
+            }
         };
         let line = match choice {
             Choice::Deliver(index) => format!("deliver {}", message(index)),
@@ -275,6 +284,9 @@ fn head(header: &Header) -> String {
     }
     if header.loopback == Loopback::AtOnce {
         text += "loopback at-once\n";
+    }
+    for (name, value) in &header.options {
+        _ = writeln!(text, "option {name} {value}");
     }
     if let Some(mutant) = &header.mutant {
         _ = writeln!(text, "mutant {mutant}");
