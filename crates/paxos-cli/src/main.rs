@@ -13,6 +13,7 @@ mod client;
 mod cluster;
 mod decree;
 mod demo;
+mod fuzz;
 mod kv;
 mod load;
 mod mutants;
@@ -33,6 +34,7 @@ Examples:
   cargo paxos mutants                     break one rule at a time, and see each version die
   cargo paxos sim basic --seed 1 --runs 1000
   cargo paxos run crates/paxos-basic/tests/scripts/refused_and_retry.script
+  cargo paxos fuzz --seconds 60           throw bytes at everything that reads some
 
 Exit code: 0 held, 1 violated: the answer is no, 2 usage, 3 undecided: a search was stopped or reached a limit, or nobody
 knows what came of a write, 4 it failed: something is in the way of an answer, such as a file that cannot be written, or
@@ -58,6 +60,7 @@ enum Command {
     Mutants(mutants::Mutants),
     Sim(sim::Sim),
     Run(replay::Run),
+    Fuzz(fuzz::Fuzz),
 }
 
 fn main() -> ExitCode {
@@ -72,6 +75,7 @@ fn main() -> ExitCode {
         Command::Mutants(command) => command.run(),
         Command::Sim(command) => command.run(),
         Command::Run(command) => command.run(),
+        Command::Fuzz(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

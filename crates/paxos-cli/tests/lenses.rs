@@ -219,3 +219,14 @@ fn a_log_has_the_same_lenses() {
     let text = expect(0, &["run", &file("crates/paxos-multi/tests/scripts/stable_leader.script")]);
     assert!(text.contains("Accept b1.1 s0") && text.contains("held: every invariant"), "{text}");
 }
+
+#[test]
+fn what_must_hold_holds_for_a_while_and_what_fails_can_be_repeated() {
+    let held = json(0, &["fuzz", "frames", "--seconds", "1", "--json"]);
+    assert!(held["held"] == true && held["executions"].as_u64().is_some_and(|executions| 0 < executions), "{held}");
+    let input = file("crates/paxos-fuzz/corpus/wal_bytes/last-number-of-all");
+    assert_eq!(expect(0, &["fuzz", "wal_bytes", "--input", &input]), "wal_bytes: held\n");
+    assert!(expect(0, &["fuzz", "--list"]).contains("a snapshot of the store"));
+    assert!(expect(2, &["fuzz", "no-such-target"]).contains("there are frames, hello,"));
+    assert!(expect(2, &["fuzz", "frames", "--input", "no such file"]).contains("cannot read"));
+}

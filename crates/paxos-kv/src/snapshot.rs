@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! "paxos-kv", version u16, next slot u64, commands u64,
-//! sessions opened u64, open u64, of each: number, used, acknowledged u64, answers u32, of each: kind u8, number u64
+//! sessions opened u64, open u64, of each, numbers ascending: number, used, acknowledged u64, answers u32, of each: kind u8, number u64
 //! entries u64, of each, keys ascending: key behind its length as u16, value behind its length as u32
 //! hash of all that u64
 //! ```
@@ -51,9 +51,17 @@ impl Machine {
             put_key(&mut out, key);
             put_bytes(&mut out, value);
         }
-        let hash = Fold::new().bytes(&out).finish();
-        put_u64(&mut out, hash);
-        out.into()
+        Self::sealed(out)
+    }
+
+    /// `body` with its hash behind it, as a snapshot has it. Whoever throws bytes at [`restore`](Self::restore) would
+    /// otherwise not get past the hash.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn sealed(mut body: Vec<u8>) -> Bytes {
+        let hash = Fold::new().bytes(&body).finish();
+        put_u64(&mut body, hash);
+        body.into()
     }
 
     /// The machine whose [`snapshot`](Self::snapshot) this is.
@@ -79,7 +87,11 @@ impl Machine {
         let head = MAGIC.len() + size_of_val(&VERSION);
         let mut reader = Reader::new(body.get(head..).ok_or(RestoreError::Short)?);
         let (applied, commands) = (reader.slot().ok_or(RestoreError::Short)?, reader.u64().ok_or(RestoreError::Short)?);
-        let sessions = sessions(&mut reader).ok_or(RestoreError::Sessions)?;
+        // Both are counted on from there, and to open a session is a command.
+        if LAST < applied.0 || LAST < commands {
+            return Err(RestoreError::Numbers);
+        }
+        let sessions = sessions(&mut reader, commands).ok_or(RestoreError::Sessions)?;
         let store = store(&mut reader).ok_or(RestoreError::Entries)?;
         match reader.left() {
             0 => Ok(Self { applied, commands, sessions, store }),
@@ -88,8 +100,9 @@ impl Machine {
     }
 }
 
-fn sessions(reader: &mut Reader<'_>) -> Option<Sessions> {
-    let mut sessions = Sessions { opened: reader.u64()?, ..Sessions::new() };
+/// Their numbers ascend, since equal states give equal bytes; none was opened or used by a command that is still to come.
+fn sessions(reader: &mut Reader<'_>, commands: u64) -> Option<Sessions> {
+    let mut sessions = Sessions { opened: reader.u64().filter(|opened| *opened <= commands)?, ..Sessions::new() };
     for _ in 0..reader.u64().filter(|open| *open <= MAX_SESSIONS as u64)? {
         let id = SessionId(reader.u64()?);
         let (used, acknowledged) = (reader.u64()?, reader.u64()?);
@@ -97,9 +110,11 @@ fn sessions(reader: &mut Reader<'_>) -> Option<Sessions> {
         for _ in 0..reader.u32().filter(|answers| u64::from(*answers) <= WINDOW)? {
             session.answers.push_back(session::decode(reader.byte()?, reader.u64()?)?);
         }
-        if sessions.opened < id.0 || sessions.open.insert(id, session).is_some() {
+        let ascends = sessions.open.last_key_value().is_none_or(|(last, _)| *last < id);
+        if sessions.opened < id.0 || commands < session.used || !ascends {
             return None;
         }
+        sessions.open.insert(id, session);
     }
     Some(sessions)
 }
@@ -128,6 +143,8 @@ pub enum RestoreError {
     Short,
     /// They are not what was written: their hash is another.
     Damaged,
+    /// So many slots or commands there never are, though the hash is right.
+    Numbers,
     /// The sessions make no sense, though the hash is right.
     Sessions,
     /// The entries make no sense, though the hash is right.
@@ -143,6 +160,7 @@ impl fmt::Display for RestoreError {
             Self::Version(version) => write!(f, "the snapshot has version {version}; this program reads {VERSION}"),
             Self::Short => f.write_str("the snapshot ends too early"),
             Self::Damaged => f.write_str("the snapshot is damaged: its hash is not that of its bytes"),
+            Self::Numbers => f.write_str("the snapshot stands for more slots or commands than there can be"),
             Self::Sessions => f.write_str("the snapshot's sessions make no sense"),
             Self::Entries => f.write_str("the snapshot's entries make no sense: too few, too long, or out of order"),
             Self::Long(bytes) => write!(f, "the snapshot has {bytes} bytes too many"),
@@ -154,3 +172,5 @@ impl Error for RestoreError {}
 
 const MAGIC: &[u8; 8] = b"paxos-kv";
 const VERSION: u16 = 1;
+/// No slot and no command has a higher number: as many are left as have been.
+const LAST: u64 = u64::MAX / 2;

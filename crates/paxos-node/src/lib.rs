@@ -17,7 +17,8 @@
 //! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
 //! disk, a log that knows its owner; `stats` counts, and `metrics` says what. `hello` is how a connection begins, `key`
 //! and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
-//! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask.
+//! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask;
+//! `heard` is both ends without a socket, for those who throw bytes at them.
 //! [`Node`] is all of it together. On the other side are [`Client`], which asks one thing at a time, and
 //! [`Connection`], which asks thousands.
 //!
@@ -132,6 +133,8 @@ mod serve;
 
 mod told;
 
+mod heard;
+
 mod limit;
 
 mod client;
@@ -144,6 +147,8 @@ pub use clock::{Clock, Durations};
 pub use connection::Connection;
 pub use drive::drive;
 pub use environment::{Disk, Observer, Outbox};
+#[doc(hidden)]
+pub use heard::{Heard, heard_by_client, heard_by_node};
 pub use key::{Key, KeyError};
 pub use limit::{AskError, MAX_REQUEST};
 pub use local::Local;

@@ -71,6 +71,11 @@ pub enum Damage {
     NotALog,
     /// The header of the file is cut short or does not match its checksum.
     FileHeader,
+    /// The header of the file is whole and says a first number that no log ever comes to.
+    FirstNumber {
+        /// That number.
+        found: u64,
+    },
     /// The header of a record does not match its checksum.
     RecordHeader,
     /// A record has the number of another: it does not belong here.
@@ -120,6 +125,7 @@ impl fmt::Display for Damage {
         match self {
             Self::NotALog => write!(f, "this is not a log"),
             Self::FileHeader => write!(f, "the file's header is cut short or does not match its checksum"),
+            Self::FirstNumber { found } => write!(f, "its records begin with number {found}, to which no log comes"),
             Self::RecordHeader => write!(f, "a record's header does not match its checksum"),
             Self::Sequence { expected, found } => write!(f, "record {found} is in the place of record {expected}"),
             Self::Payload => write!(f, "a record's content does not match its checksum"),

@@ -14,6 +14,9 @@ pub(crate) const RECORD_HEADER: usize = 20;
 /// The version of the format that is written, and the only one that is read.
 pub(crate) const VERSION: u32 = 1;
 
+/// The highest number that the first record of a log may have: half of all numbers are left for those behind it.
+pub(crate) const LAST_FIRST: u64 = u64::MAX / 2;
+
 /// The header of a log whose first record has this number.
 pub(crate) fn file_header(first_sequence: u64) -> [u8; FILE_HEADER] {
     let mut bytes = [0; FILE_HEADER];

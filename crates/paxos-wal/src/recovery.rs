@@ -13,6 +13,7 @@
 //! | has a complete payload that does not check | corrupt | the same, also for the very last record |
 //! | has a record with another's number | corrupt | an old block, or one that belongs elsewhere |
 //! | is shorter than its file header, or that does not check | corrupt | a log gets its name when it is whole |
+//! | begins with a number in the upper half of all numbers | corrupt | no log has had so many records |
 //!
 //! The header's own checksum is what keeps the first two columns apart: without it, one flipped bit in a length would
 //! turn a synced record (and all behind it) into "the file ends inside it". With it, a length is believed before it
@@ -119,6 +120,10 @@ impl Scan<'_> {
     fn file_header(&mut self) -> Result<u64, WalError> {
         let header = self.bytes.first_chunk().ok_or_else(|| self.corrupt(Damage::FileHeader))?;
         match format::parse_file_header(header) {
+            // What is counted from there on must fit into the number too.
+            Ok((format::VERSION, found)) if format::LAST_FIRST < found => {
+                Err(self.corrupt(Damage::FirstNumber { found }))
+            }
             Ok((format::VERSION, first_sequence)) => {
                 self.offset = FILE_HEADER;
                 Ok(first_sequence)

@@ -69,6 +69,8 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
             "paxos-models",
         ],
     ),
+    // It throws bytes at whatever reads them.
+    (Both, "paxos-fuzz", ANYTHING),
     (Both, "paxos-cli", ANYTHING),
     (Both, "examples", ANYTHING),
     // What somebody else's program looks like that wants one role.

@@ -125,19 +125,22 @@ impl<V: Value> Log<V> {
     }
 
     /// Whether `part` goes on where the parts before it ended; it is taken then. The first part of another snapshot
-    /// begins anew: whoever sends it does not have the one before, be it because it has a later one, or not yet.
+    /// begins anew: whoever sends it does not have the one before, be it because it has a later one, or not yet. What is
+    /// not taken leaves everything as it was, since there is no record of it.
     pub(super) fn take(&mut self, part: &SnapshotPart) -> bool {
         if part.upto <= self.end || LARGEST < part.total {
             return false;
         }
-        if part.offset == 0 && self.partial.as_ref().is_none_or(|(upto, ..)| *upto != part.upto) {
-            self.partial = Some((part.upto, part.total, Vec::new()));
-        }
-        let Some((upto, total, bytes)) = &mut self.partial else { return false };
-        let received = bytes.len() as u64;
+        let known = self.partial.as_ref().filter(|(upto, ..)| part.offset != 0 || *upto == part.upto);
+        let (upto, total, received) =
+            known.map_or((part.upto, part.total, 0), |(upto, total, bytes)| (*upto, *total, bytes.len() as u64));
         let room = total.checked_sub(received).is_some_and(|room| part.part.len() as u64 <= room);
-        let goes_on = (*upto, *total, received) == (part.upto, part.total, part.offset) && room;
+        let goes_on = (upto, total, received) == (part.upto, part.total, part.offset) && room;
         if goes_on {
+            if received == 0 {
+                self.partial = Some((upto, total, Vec::new()));
+            }
+            let (.., bytes) = self.partial.get_or_insert_with(|| (upto, total, Vec::new()));
             bytes.extend_from_slice(part.part.as_slice());
         }
         goes_on
