@@ -24,11 +24,56 @@
 
 mod search;
 
+mod asleep;
+mod expand;
 mod minimise;
+mod report;
+mod seen;
+mod steps;
+mod walk;
+
 #[cfg(feature = "stateright")]
 mod stateright;
 
 pub use paxos_sim::Bounds;
-pub use search::{Limits, Progress, Report, Verdict, check};
+pub use report::{Limits, Progress, Report, Verdict};
+pub use search::check;
 #[cfg(feature = "stateright")]
 pub use stateright::WorldModel;
+
+use std::hash::Hash;
+
+use paxos_messages::Observed;
+
+/// What can be searched: an observed process of plain data, so that several threads may look at it.
+pub trait Checkable:
+    Observed<
+        Message: Send + Sync,
+        Record: Send + Sync,
+        Timer: Send + Sync,
+        Request: Send + Sync,
+        Output: Send + Sync,
+        Decree: Send + Sync,
+    > + Clone
+    + Eq
+    + Hash
+    + Send
+    + Sync
+{
+}
+
+impl<P> Checkable for P where
+    P: Observed<
+            Message: Send + Sync,
+            Record: Send + Sync,
+            Timer: Send + Sync,
+            Request: Send + Sync,
+            Output: Send + Sync,
+            Decree: Send + Sync,
+        > + Clone
+        + Eq
+        + Hash
+        + Send
+        + Sync
+{
+}

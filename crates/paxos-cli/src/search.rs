@@ -2,6 +2,7 @@
 
 use std::{
     io::IsTerminal as _,
+    num::NonZero,
     process::exit,
     sync::{
         Arc,
@@ -10,14 +11,29 @@ use std::{
 };
 
 use anyhow::Context as _;
+use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
-use paxos_check::Progress;
+use paxos_check::{Limits, Progress};
 use paxos_sim::{ChoiceOf, Header, Script, Scriptable, World, write_path};
 
 /// The exit code of what has no verdict: a search that reached a limit, a write whose outcome nobody knows.
 pub(crate) const UNDECIDED: u8 = 3;
 /// That of a program that a signal, SIGINT, has ended: what a shell says of one.
 const INTERRUPTED: i32 = 128 + 2;
+
+/// How many threads a search may use.
+#[derive(Args)]
+pub(crate) struct Threads {
+    /// Threads to search with: as many as the machine has cores by default. What is found does not depend on it
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZero<usize>>,
+}
+
+impl Threads {
+    pub(crate) fn get(&self) -> NonZero<usize> {
+        self.threads.unwrap_or_else(|| Limits::default().threads)
+    }
+}
 
 /// A line on the terminal that a search keeps up to date; silent when nobody looks.
 pub(crate) struct Line(ProgressBar);
@@ -33,12 +49,12 @@ impl Line {
 
     pub(crate) fn show(&self, progress: &Progress) {
         self.0.set_message(format!(
-            "{} states, depth {}, {} waiting, {:.0} states/s, {} MiB",
+            "{} states, depth {}, {} waiting, {:.0} states/s, {}",
             grouped(progress.states),
             progress.depth,
             grouped(progress.frontier),
             progress.states_per_second(),
-            progress.bytes >> 20
+            memory(progress)
         ));
         self.0.tick();
     }
@@ -46,6 +62,12 @@ impl Line {
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }
+}
+
+/// What a search remembers, and what its process has in memory, where the system says so.
+pub(crate) fn memory(progress: &Progress) -> String {
+    let resident = progress.resident.map_or_else(String::new, |bytes| format!(" ({} resident)", bytes >> 20));
+    format!("{} MiB{resident}", progress.bytes.div_ceil(1 << 20))
 }
 
 /// A bar for doing something to so many things; silent when nobody looks.

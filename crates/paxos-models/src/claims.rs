@@ -1,14 +1,9 @@
 //! The claims: every exhaustive run that the workspace relies on.
 
-use std::{
-    hash::Hash,
-    sync::{Arc, atomic::AtomicBool},
-};
-
 use paxos_basic::Replica;
-use paxos_check::{Limits, Progress, Verdict, check};
+use paxos_check::{Checkable, Limits, Progress, Verdict, check};
 use paxos_messages::{
-    Observed, multi,
+    multi,
     multi::Request::{Campaign, Propose, Read},
     single::Request,
 };
@@ -41,6 +36,8 @@ pub enum Protocol {
 /// An exhaustive run and what must come out.
 #[derive(Clone, Debug)]
 pub struct Claim {
+    /// Its name on the command line. What ends in `-short` has the star of [`basic`].
+    pub name: &'static str,
     /// What is explored, in words.
     pub what: &'static str,
     /// The world.
@@ -56,29 +53,29 @@ pub struct Claim {
 }
 
 impl Claim {
-    /// Runs it, unless `stop` is set meanwhile.
+    /// Runs it within `limits`; how long a run may be is a part of the claim.
     #[must_use]
-    pub fn check(&self, stop: &Arc<AtomicBool>, tell: impl FnMut(&Progress)) -> Found {
+    pub fn check(&self, limits: &Limits, tell: impl FnMut(&Progress)) -> Found {
         let (setting, quorums) = (self.setting, self.setting.quorums);
         let log = |id| paxos_multi::Replica::new(id, quorums, paxos_multi::Options::default());
         match &self.protocol {
             Protocol::Basic(bounds) => {
-                self.search(&World::new(setting, |id| Replica::new(id, quorums)), bounds, stop, tell)
+                self.search(&World::new(setting, |id| Replica::new(id, quorums)), bounds, limits, tell)
             }
-            Protocol::Multi(bounds) => self.search(&World::new(setting, log), bounds, stop, tell),
-            Protocol::Quiet(bounds) => self.search(&World::new(setting, |id| Quiet(log(id))), bounds, stop, tell),
+            Protocol::Multi(bounds) => self.search(&World::new(setting, log), bounds, limits, tell),
+            Protocol::Quiet(bounds) => self.search(&World::new(setting, |id| Quiet(log(id))), bounds, limits, tell),
         }
     }
 
-    fn search<P: Observed + Clone + Eq + Hash>(
+    fn search<P: Checkable>(
         &self,
         world: &World<P>,
         bounds: &Bounds<P::Request>,
-        stop: &Arc<AtomicBool>,
+        limits: &Limits,
         tell: impl FnMut(&Progress),
     ) -> Found {
         let depth = self.depth.unwrap_or(usize::MAX);
-        let limits = Limits { depth, stop: Arc::clone(stop), ..Limits::default() };
+        let limits = Limits { depth, ..limits.clone() };
         let report = check(world, bounds, &limits, tell);
         let verdict = match report.verdict {
             Verdict::Holds => Verdict::Holds,
@@ -121,6 +118,12 @@ pub fn all() -> Vec<Claim> {
     claims
 }
 
+/// The claim of this name.
+#[must_use]
+pub fn named(name: &str) -> Option<Claim> {
+    all().into_iter().find(|claim| claim.name == name)
+}
+
 /// Those of Basic Paxos, about in order of size. A star marks those in which a node hears its own messages at once, which is
 /// fewer runs than there are ([`Loopback::AtOnce`]); a crash is one of any node, at any moment, with its restart.
 ///
@@ -140,22 +143,31 @@ pub fn basic() -> Vec<Claim> {
     let one_crash = |proposers| Bounds { crashes: 1, may_crash: NodeSet::first(4), ..rivals(proposers) };
     let asked_twice = ['a', 'b'].map(|value| (NodeId(1), Request::Propose(value))).to_vec();
     let retry = Bounds { fires: 1, may_fire: NodeSet::only(NodeId(1)), ..rivals(2) };
-    let claim = |what, setting, bounds, states, quick| {
+    let claim = |name, what, setting, bounds, states, quick| {
         let protocol = Protocol::Basic(bounds);
-        Claim { what, setting, protocol, depth: None, states, quick }
+        Claim { name, what, setting, protocol, depth: None, states, quick }
     };
     vec![
-        claim("4 acceptors (even), 1 proposer, 1 crash", Setting::new(majority(4)), one_crash(1), 39_276, true),
         claim(
+            "basic-even-crash",
+            "4 acceptors (even), 1 proposer, 1 crash",
+            Setting::new(majority(4)),
+            one_crash(1),
+            39_276,
+            true,
+        ),
+        claim(
+            "basic-flexible-crash",
             "4 acceptors, quorums of 3 and 2, 1 proposer, 1 crash",
             Setting::new(flexible),
             one_crash(1),
             78_129,
             true,
         ),
-        claim("3 acceptors, 2 proposers *", short(majority(3)), rivals(2), 69_278, true),
-        claim("3 acceptors, 2 proposers", full(majority(3)), rivals(2), 777_187, true),
+        claim("basic-short", "3 acceptors, 2 proposers *", short(majority(3)), rivals(2), 69_278, true),
+        claim("basic", "3 acceptors, 2 proposers", full(majority(3)), rivals(2), 777_187, true),
         claim(
+            "basic-twice-crash-short",
             "3 acceptors, 1 proposer asked twice, 1 crash *",
             Setting { disk: Disk::Manual, ..short(majority(3)) },
             Bounds { crashes: 1, may_crash: NodeSet::first(3), ..Bounds::requests(asked_twice) },
@@ -163,6 +175,7 @@ pub fn basic() -> Vec<Claim> {
             true,
         ),
         claim(
+            "basic-duplicate-short",
             "3 acceptors, 2 proposers, 1 message twice *",
             short(majority(3)),
             Bounds { duplicates: 1, ..rivals(2) },
@@ -170,20 +183,49 @@ pub fn basic() -> Vec<Claim> {
             true,
         ),
         claim(
+            "basic-crash-short",
             "3 acceptors, 2 proposers, 1 crash *",
             Setting { disk: Disk::Manual, ..short(majority(3)) },
             crash(),
             1_780_804,
             true,
         ),
-        claim("4 acceptors (even), 2 proposers *", short(majority(4)), rivals(2), 1_963_301, true),
+        claim("basic-even-short", "4 acceptors (even), 2 proposers *", short(majority(4)), rivals(2), 1_963_301, true),
         Claim {
             depth: Some(14),
-            ..claim("3 acceptors, 2 proposers, the first retries *", short(majority(3)), retry, 1_033_810, true)
+            ..claim(
+                "basic-retry-short",
+                "3 acceptors, 2 proposers, the first retries *",
+                short(majority(3)),
+                retry,
+                1_033_810,
+                true,
+            )
         },
-        claim("4 acceptors, quorums of 3 and 2, 2 proposers *", short(flexible), rivals(2), 8_024_840, false),
-        claim("4 acceptors, grid of 2 rows, 2 proposers *", short(grid), rivals(2), 11_390_654, false),
-        claim("3 acceptors, 2 proposers, 1 crash", Setting::new(majority(3)), crash(), 16_498_949, false),
+        claim(
+            "basic-flexible-short",
+            "4 acceptors, quorums of 3 and 2, 2 proposers *",
+            short(flexible),
+            rivals(2),
+            8_024_840,
+            false,
+        ),
+        claim(
+            "basic-grid-short",
+            "4 acceptors, grid of 2 rows, 2 proposers *",
+            short(grid),
+            rivals(2),
+            11_390_654,
+            false,
+        ),
+        claim(
+            "basic-crash",
+            "3 acceptors, 2 proposers, 1 crash",
+            Setting::new(majority(3)),
+            crash(),
+            16_498_949,
+            false,
+        ),
     ]
     // ANCHOR_END: claims
 }
@@ -215,22 +257,53 @@ pub fn multi() -> Vec<Claim> {
         Bounds { losses, crashes, may_crash, ..bounds.clone() }
     };
     let timer = |bounds| Bounds { fires: 1, may_fire: NodeSet::only(NodeId(1)), ..bounds };
-    let claim = |what, setting, protocol, states, quick| Claim { what, setting, protocol, depth: None, states, quick };
+    let claim = |name, what, setting, protocol, states, quick| Claim {
+        name,
+        what,
+        setting,
+        protocol,
+        depth: None,
+        states,
+        quick,
+    };
     let (multi, quiet) = (Protocol::Multi, Protocol::Quiet);
     vec![
-        claim("log of 3: 1 leads, 2 commands *", short(majority(3)), multi(two.clone()), 59_308, true),
+        claim("log-two-short", "log of 3: 1 leads, 2 commands *", short(majority(3)), multi(two.clone()), 59_308, true),
         claim(
+            "log-flexible-quiet-short",
             "log of 4 (3 and 2): 1 leads, 2 commands, no heartbeats *",
             short(flexible),
             quiet(two.clone()),
             46_632,
             true,
         ),
-        claim("log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 127_405, true),
-        claim("log of 3: 1 leads, 1 command, 1 crash *", crash, multi(one_crash(one.clone())), 19_276, true),
-        claim("log of 3: 2 campaign, 1 crash *", crash, multi(one_crash(campaigns)), 642_542, true),
-        claim("log of 3: 1 leads, 1 command, 1 timer *", short(majority(3)), multi(timer(one.clone())), 142_886, true),
+        claim("log-campaigns", "log of 3: 2 campaign", full(majority(3)), multi(campaigns.clone()), 127_405, true),
         claim(
+            "log-crash-short",
+            "log of 3: 1 leads, 1 command, 1 crash *",
+            crash,
+            multi(one_crash(one.clone())),
+            19_276,
+            true,
+        ),
+        claim(
+            "log-campaigns-crash-short",
+            "log of 3: 2 campaign, 1 crash *",
+            crash,
+            multi(one_crash(campaigns)),
+            642_542,
+            true,
+        ),
+        claim(
+            "log-timer-short",
+            "log of 3: 1 leads, 1 command, 1 timer *",
+            short(majority(3)),
+            multi(timer(one.clone())),
+            142_886,
+            true,
+        ),
+        claim(
+            "log-rivals-quiet-short",
             "log of 3: 2 lead, 1 command each, no heartbeats *",
             short(majority(3)),
             quiet(rivals.clone()),
@@ -238,6 +311,7 @@ pub fn multi() -> Vec<Claim> {
             true,
         ),
         claim(
+            "log-two-crash-quiet-short",
             "log of 3: 1 leads, 2 commands, 1 crash, no heartbeats *",
             crash,
             quiet(one_crash(two.clone())),
@@ -246,24 +320,70 @@ pub fn multi() -> Vec<Claim> {
         ),
         Claim {
             depth: Some(12),
-            ..claim("log of 3: 2 campaign, 1 command, 1 read *", short(majority(3)), multi(read), 310_765, true)
-        },
-        claim("log of 3: 1 leads, 2 commands, 1 crash *", crash, multi(one_crash(two)), 2_343_186, false),
-        Claim {
-            depth: Some(14),
-            ..claim("log of 3: 2 lead, 1 command each *", short(majority(3)), multi(rivals), 1_413_714, false)
+            ..claim(
+                "log-read-short",
+                "log of 3: 2 campaign, 1 command, 1 read *",
+                short(majority(3)),
+                multi(read),
+                310_765,
+                true,
+            )
         },
         claim(
+            "log-two-crash-short",
+            "log of 3: 1 leads, 2 commands, 1 crash *",
+            crash,
+            multi(one_crash(two)),
+            2_343_186,
+            false,
+        ),
+        Claim {
+            depth: Some(14),
+            ..claim(
+                "log-rivals-short",
+                "log of 3: 2 lead, 1 command each *",
+                short(majority(3)),
+                multi(rivals.clone()),
+                1_413_714,
+                false,
+            )
+        },
+        claim(
+            "log-rivals-quiet",
+            "log of 3: 2 lead, 1 command each, no heartbeats",
+            full(majority(3)),
+            quiet(rivals.clone()),
+            0,
+            false,
+        ),
+        claim(
+            "log-even-rivals-quiet-short",
+            "log of 4 (even): 2 lead, 1 command each, no heartbeats *",
+            short(majority(4)),
+            quiet(rivals.clone()),
+            0,
+            false,
+        ),
+        claim(
+            "log-lost-short",
             "log of 3: 1 campaigns, another loses its disk *",
             short(majority(3)),
             multi(lost(2, 1, &alone)),
             41_914,
             true,
         ),
-        claim("log of 3: 1 campaigns, loses its disk, 2 crashes *", crash, multi(lost(1, 2, &alone)), 383_166, true),
+        claim(
+            "log-lost-crashes-short",
+            "log of 3: 1 campaigns, loses its disk, 2 crashes *",
+            crash,
+            multi(lost(1, 2, &alone)),
+            383_166,
+            true,
+        ),
         Claim {
             depth: Some(20),
             ..claim(
+                "log-one-lost-short",
                 "log of 3: 1 leads, 1 command, a lost disk *",
                 short(majority(3)),
                 multi(lost(2, 1, &one)),
@@ -274,3 +394,6 @@ pub fn multi() -> Vec<Claim> {
     ]
     // ANCHOR_END: log_claims
 }
+
+#[cfg(test)]
+mod tests;

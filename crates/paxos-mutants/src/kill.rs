@@ -1,10 +1,9 @@
 //! Killing mutants, and sparing the reference.
 
-use std::{collections::BTreeSet, hash::Hash};
+use std::collections::BTreeSet;
 
 use paxos_basic::Replica;
-use paxos_check::{Limits, Progress, Report, Verdict, check};
-use paxos_messages::Observed;
+use paxos_check::{Checkable, Limits, Progress, Report, Verdict, check};
 use paxos_multi::Options;
 use paxos_sim::{Bounds, Invariant, Script, ScriptError, Scriptable, World, write_path};
 
@@ -50,7 +49,7 @@ pub fn kill(mutant: Mutant) -> Kill {
     }
 }
 
-fn search<P: Scriptable>(mutant: Mutant, world: &World<P>, bounds: &Bounds<P::Request>) -> Kill {
+fn search<P: Scriptable + Checkable>(mutant: Mutant, world: &World<P>, bounds: &Bounds<P::Request>) -> Kill {
     let search = |invariants: &[Invariant]| {
         check(world, bounds, &Limits { invariants: invariants.to_vec(), ..Limits::default() }, |_| {})
     };
@@ -144,7 +143,7 @@ pub fn spare(kills: &[Kill]) -> Vec<Spared> {
     scenarios.into_iter().map(spared).collect()
 }
 
-fn survive<P: Observed + Clone + Eq + Hash>(
+fn survive<P: Checkable>(
     scenario: Scenario,
     deepest_kill: usize,
     world: &World<P>,

@@ -59,4 +59,4 @@ pub use script::{Command, Header, Links, Replayed, Script, ScriptError, Scriptab
 pub use setting::{Disk, Loopback, Setting};
 pub use trace::Trace;
 pub use watch::{Happening, Packet, Watch};
-pub use world::World;
+pub use world::{Commute, World};

@@ -1,6 +1,7 @@
 //! The world: a cluster between two events, and what each choice does to it.
 
 mod carry_out;
+mod commuting;
 mod links;
 
 use std::{
@@ -11,6 +12,8 @@ use std::{
 use foldhash::quality::FixedState;
 use paxos_messages::{Observed, Slot};
 use paxos_process::{Event, NodeId};
+
+pub use commuting::Commute;
 
 use crate::{
     Choice, ChoiceOf, Happening, History, Invariant, Packet, Setting, Spent, Watch,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use paxos_check::{Limits, Report, Verdict, check};
+use paxos_check::{Checkable, Limits, Report, Verdict, check};
 use paxos_mutants::Mutant;
 use paxos_process::NodeSet;
 use paxos_quorums::Quorums;
@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::{
     args::QuorumRule,
     output::say,
-    search::{self, Line, UNDECIDED, grouped},
+    search::{self, Line, Threads, UNDECIDED, grouped},
 };
 
 /// What every search takes.
@@ -44,6 +44,8 @@ pub(super) struct Search {
     /// Stop at so much memory, in MiB
     #[arg(long, default_value_t = 8_192)]
     max_memory: usize,
+    #[command(flatten)]
+    threads: Threads,
     /// Write the counterexample to this file, as a script for `paxos run`
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -87,7 +89,7 @@ impl Search {
         Ok(Setting { quorums, disk, loopback })
     }
 
-    pub(super) fn run<P: Scriptable>(
+    pub(super) fn run<P: Scriptable + Checkable>(
         &self,
         protocol: &Protocol,
         world: &World<P>,
@@ -102,7 +104,7 @@ impl Search {
         let invariants = if self.invariants.is_empty() { Invariant::ALL.to_vec() } else { self.invariants.clone() };
         let stop = search::stop_on_interrupt()?;
         let (bytes, depth) = (self.max_memory.saturating_mul(1 << 20), self.depth.unwrap_or(usize::MAX));
-        let limits = Limits { invariants, states: self.max_states, bytes, depth, stop };
+        let limits = Limits { invariants, states: self.max_states, bytes, depth, threads: self.threads.get(), stop };
         let line = Line::new("checking", self.json);
         let report = check(world, &bounds, &limits, |progress| line.show(progress));
         line.clear();
@@ -135,7 +137,8 @@ impl Search {
                 "verdict": verdict, "invariant": invariant.map(Invariant::name), "length": length, "script": script,
                 "states": progress.states, "choices": progress.choices, "depth": progress.depth,
                 "seconds": progress.elapsed.as_secs_f64(), "states_per_second": progress.states_per_second(),
-                "bytes": progress.bytes, "collision_chance": progress.collision_chance(),
+                "bytes": progress.bytes, "resident": progress.resident, "threads": self.threads.get().get(),
+                "collision_chance": progress.collision_chance(),
             });
             if let (Some(found), Some(about)) = (found.as_object_mut(), protocol.about.as_object()) {
                 found.extend(about.clone());
@@ -146,13 +149,13 @@ impl Search {
             say(script);
         }
         say(format_args!(
-            "{} states, {} choices, depth {}, {:.1} s, {} states/s, {} MiB, collision chance {:.0e}",
+            "{} states, {} choices, depth {}, {:.1} s, {} states/s, {}, collision chance {:.0e}",
             grouped(progress.states),
             grouped(progress.choices),
             progress.depth,
             progress.elapsed.as_secs_f64(),
             grouped(progress.states_per_second() as usize),
-            progress.bytes >> 20,
+            search::memory(progress),
             progress.collision_chance()
         ));
         match invariant {

@@ -3,12 +3,17 @@
 use std::{process::ExitCode, sync::atomic::Ordering};
 
 use clap::Args;
-use paxos_models::{claims, lamport};
+use paxos_check::{Limits, Progress};
+use paxos_models::{
+    claims::{self, Claim},
+    lamport,
+};
 use serde_json::json;
 
 use crate::{
+    args::usage,
     output::say,
-    search::{self, Line, UNDECIDED, grouped},
+    search::{self, Line, Threads, UNDECIDED, grouped},
 };
 
 /// Our roles under Lamport's own specification: do as many states come out?
@@ -27,14 +32,27 @@ pub(super) struct Lamport {
 /// Every exhaustive run that the documentation claims, with its number of states
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cargo paxos check claims
-  cargo paxos check claims --quick --json
+  cargo paxos check claims                          all of them
+  cargo paxos check claims --quick --json           those of the tests, for a program
+  cargo paxos check claims --list                   their names
+  cargo paxos check claims basic log-campaigns      these two, with
+                        --threads 1                 one thread
 
 Exit code: 0 all is as claimed, 1 something is not, 2 usage, 3 undecided: stopped, or at a limit.")]
 pub(super) struct Claims {
+    /// Only these: `check claims --list` names them
+    names: Vec<String>,
     /// Only those that the tests run too
     #[arg(long)]
     quick: bool,
+    /// Say which there are, and run none
+    #[arg(long, conflicts_with_all = ["json", "markdown"])]
+    list: bool,
+    /// Print a table for the book
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    #[command(flatten)]
+    threads: Threads,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -75,55 +93,90 @@ impl Lamport {
 
 impl Claims {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
-        let (mut rows, mut differs, mut undecided) = (Vec::new(), false, false);
-        let stop = search::stop_on_interrupt()?;
-        if !self.json {
-            say(format_args!(
-                "{:<56} {:>12} {:>5} {:>8} {:>10}",
-                "every run of", "states", "depth", "seconds", "states/s"
-            ));
+        if let Some(unknown) = self.names.iter().find(|name| claims::named(name).is_none()) {
+            return Ok(usage(format!("no claim is called {unknown:?}: see cargo paxos check claims --list")));
         }
-        for claim in claims::all().into_iter().filter(|claim| claim.quick || !self.quick) {
-            if stop.load(Ordering::Relaxed) {
+        let asked = |claim: &Claim| {
+            let named = self.names.iter().any(|name| name == claim.name);
+            named || (self.names.is_empty() && (claim.quick || !self.quick))
+        };
+        let claims: Vec<Claim> = claims::all().into_iter().filter(asked).collect();
+        if self.list {
+            for claim in claims {
+                say(format_args!("{:<28} {:>12}  {}", claim.name, grouped(claim.states), claim.what));
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        self.heading();
+        let stop = search::stop_on_interrupt()?;
+        let limits = Limits { threads: self.threads.get(), stop, ..Limits::default() };
+        let (mut rows, mut differs, mut undecided) = (Vec::new(), false, false);
+        for claim in claims {
+            if limits.stop.load(Ordering::Relaxed) {
                 undecided = true;
                 break;
             }
             let line = Line::new(claim.what, self.json);
-            let report = claim.check(&stop, |progress| line.show(progress));
+            let found = claim.check(&limits, |progress| line.show(progress));
             line.clear();
-            let (kept, progress) = (claim.is_kept(&report), &report.progress);
+            let kept = claim.is_kept(&found);
             differs |= kept == Some(false);
             undecided |= kept.is_none();
-            rows.push(json!({
-                "what": claim.what, "states": progress.states, "claimed": claim.states, "depth": progress.depth,
-                "depth_limit": claim.depth, "seconds": progress.elapsed.as_secs_f64(), "as_claimed": kept,
-            }));
-            if !self.json {
-                let verdict = match (kept, claim.depth) {
-                    (Some(true), None) => "holds".to_owned(),
-                    (Some(true), Some(depth)) => format!("holds so far: runs of up to {depth} choices"),
-                    (Some(false), _) => format!("NOT as claimed: {} states, and that it holds", grouped(claim.states)),
-                    (None, _) => "undecided: stopped, or at a limit".to_owned(),
-                };
-                say(format_args!(
-                    "{:<56} {:>12} {:>5} {:>8.1} {:>10}  {verdict}",
-                    claim.what,
-                    grouped(progress.states),
-                    progress.depth,
-                    progress.elapsed.as_secs_f64(),
-                    grouped(progress.states_per_second() as usize),
-                ));
-            }
+            rows.push(self.row(&claim, &found.progress, kept));
         }
         if self.json {
             say(json!({"as_claimed": !differs && !undecided, "claims": rows}));
-        } else {
+        } else if !self.markdown {
             say("* in which a node hears its own messages at once: fewer runs than there are");
+            say("One of them again: cargo paxos check claims NAME");
         }
         Ok(match (differs, undecided) {
             (true, _) => ExitCode::from(1),
             (false, true) => ExitCode::from(UNDECIDED),
             (false, false) => ExitCode::SUCCESS,
+        })
+    }
+
+    fn heading(&self) {
+        if self.markdown {
+            say("| every run of | states | depth | seconds | MiB | `cargo paxos check claims` |");
+            say("|---|---:|---:|---:|---:|---|");
+        } else if !self.json {
+            say(format_args!(
+                "{:<56} {:>12} {:>5} {:>8} {:>10} {:>5}  {:<28} verdict",
+                "every run of", "states", "depth", "seconds", "states/s", "MiB", "name"
+            ));
+        }
+    }
+
+    /// Shows what came out, unless it is for a program, which is given all of it at the end.
+    fn row(&self, claim: &Claim, progress: &Progress, kept: Option<bool>) -> serde_json::Value {
+        let verdict = match (kept, claim.depth) {
+            (Some(true), None) => "holds".to_owned(),
+            (Some(true), Some(depth)) => format!("holds so far: runs of up to {depth} choices"),
+            (Some(false), _) => format!("NOT as claimed: {} states, and that it holds", grouped(claim.states)),
+            (None, _) => "undecided: stopped, or at a limit".to_owned(),
+        };
+        let (what, states, seconds) = (claim.what, grouped(progress.states), progress.elapsed.as_secs_f64());
+        let (depth, mebibytes) = (progress.depth, progress.bytes.div_ceil(1 << 20));
+        if self.markdown {
+            let limit = claim
+                .depth
+                .map_or_else(String::new, |depth| format!(": **not exhaustive**, runs of up to {depth} choices"));
+            let name = claim.name;
+            say(format_args!("| {what}{limit} | {states} | {depth} | {seconds:.1} | {mebibytes} | `{name}` |"));
+        } else if !self.json {
+            let speed = grouped(progress.states_per_second() as usize);
+            say(format_args!(
+                "{what:<56} {states:>12} {depth:>5} {seconds:>8.1} {speed:>10} {mebibytes:>5}  {:<28} {verdict}",
+                claim.name
+            ));
+        }
+        json!({
+            "name": claim.name, "what": what, "states": progress.states, "claimed": claim.states, "depth": depth,
+            "depth_limit": claim.depth, "choices": progress.choices, "seconds": seconds, "bytes": progress.bytes,
+            "resident": progress.resident, "threads": self.threads.get().get(), "as_claimed": kept,
+            "command": format!("cargo paxos check claims {}", claim.name),
         })
     }
 }

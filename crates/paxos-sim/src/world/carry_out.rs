@@ -42,19 +42,28 @@ impl<P: Observed + Clone + Hash> World<P> {
         watch.see(Happening::Synced(id));
         let mut to_self = VecDeque::new();
         self.send(position, released, &mut to_self, watch);
-        self.loop_back(position, to_self, watch);
+        if let Some(event) = to_self.pop_front() {
+            self.loop_back(position, event, to_self, watch);
+        }
     }
 
     /// One step of a node, and whatever it says to itself if that arrives at once.
     pub(super) fn step(&mut self, position: usize, event: EventOf<P>, watch: &mut impl Watch<P>) {
-        self.loop_back(position, VecDeque::from([event]), watch);
+        self.loop_back(position, event, VecDeque::new(), watch);
     }
 
-    fn loop_back(&mut self, position: usize, mut events: VecDeque<EventOf<P>>, watch: &mut impl Watch<P>) {
-        let mut out = Effects::new();
-        while let Some(event) = events.pop_front() {
+    fn loop_back(
+        &mut self,
+        position: usize,
+        first: EventOf<P>,
+        mut events: VecDeque<EventOf<P>>,
+        watch: &mut impl Watch<P>,
+    ) {
+        let (mut out, mut next) = (Effects::new(), Some(first));
+        while let Some(event) = next {
             self.node(position).process.step(event, &mut out);
             self.carry_out(position, &mut out, &mut events, watch);
+            next = events.pop_front();
         }
     }
 

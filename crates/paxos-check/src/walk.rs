@@ -1,0 +1,73 @@
+//! Worlds made again: what waits to be looked at is a number, not a world.
+//!
+//! A world takes about a kilobyte, and in a large search millions of them wait. But breadth-first search numbers states
+//! in a helpful order: those of one length by their parents, those by theirs, and so on. So the waiting states, taken in
+//! order, are the leaves of a tree from left to right. Who walks from one leaf to the next goes up to where their ways
+//! part and down again, and keeps only the worlds of the way that it is on. It makes each world of the tree once, and
+//! the choices for it are known: they are the [`Steps`].
+
+use paxos_sim::{Bounds, ChoiceOf, World};
+
+use crate::{Checkable, asleep::Asleep, steps::Steps};
+
+/// Walks along the states of one length after the other.
+pub(crate) struct Walker<'a, P: Checkable> {
+    bounds: &'a Bounds<P::Request>,
+    /// The way from the initial world to where it stands.
+    way: Vec<Stop<P>>,
+}
+
+/// A state on the way, made again.
+pub(crate) struct Stop<P: Checkable> {
+    state: usize,
+    pub(crate) world: World<P>,
+    pub(crate) choices: Vec<ChoiceOf<P>>,
+    /// Which of them lead where others have led.
+    pub(crate) asleep: Vec<Asleep>,
+}
+
+impl<'a, P: Checkable> Walker<'a, P> {
+    pub(crate) fn new(initial: &World<P>, bounds: &'a Bounds<P::Request>) -> Self {
+        let mut choices = Vec::new();
+        initial.choices(bounds, &mut choices);
+        let asleep = vec![Asleep::No; choices.len()];
+        Self { bounds, way: vec![Stop { state: 0, world: initial.clone(), choices, asleep }] }
+    }
+
+    // ANCHOR: go_to
+    /// Goes to `state`, which is reached by `depth` choices.
+    pub(crate) fn go_to(&mut self, state: usize, depth: usize, steps: &Steps) -> &Stop<P> {
+        let (mut down, mut here, mut length) = (Vec::new(), state, depth);
+        while self.way.get(length).is_none_or(|stop| stop.state != here) {
+            let (parent, nth) = steps.to(here);
+            down.push((here, usize::from(nth)));
+            (here, length) = (parent, length - 1);
+        }
+        self.way.truncate(length + 1);
+        while let Some((state, nth)) = down.pop() {
+            self.step(state, nth);
+        }
+        &self.way[depth]
+    }
+    // ANCHOR_END: go_to
+
+    /// One choice on.
+    fn step(&mut self, state: usize, nth: usize) {
+        let from = self.way.last().expect("the initial world is never left");
+        let mut world = from.world.clone();
+        world.apply_within(self.bounds, &from.choices[nth], &mut ());
+        // It was judged when it was found.
+        let _ = world.newly_violated(&[]);
+        let mut choices = Vec::with_capacity(from.choices.len() + 2);
+        world.choices(self.bounds, &mut choices);
+        let asleep = Asleep::after(from, nth, &world, &choices, self.bounds);
+        self.way.push(Stop { state, world, choices, asleep });
+    }
+
+    /// The choices that first led to `state`, of which there are `depth`.
+    pub(crate) fn way_to(&mut self, state: usize, depth: usize, steps: &Steps) -> Vec<ChoiceOf<P>> {
+        self.go_to(state, depth, steps);
+        let nths = self.way[1..].iter().map(|stop| usize::from(steps.to(stop.state).1));
+        self.way.iter().zip(nths).map(|(stop, nth)| stop.choices[nth].clone()).collect()
+    }
+}
