@@ -16,11 +16,11 @@ use anyhow::Context;
 use paxos_kv::{Batch, Service};
 use paxos_messages::multi::{Record, Timer};
 use paxos_multi::{Options, Replica};
-use paxos_node::{Config, Identity, MetricsServer, Store};
+use paxos_node::{Config, Faulty, Identity, MetricsServer, Store};
 use paxos_process::NodeId;
 use paxos_quorums::Quorums;
 use serde_json::json;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::args;
 
@@ -110,7 +110,7 @@ impl Settings {
         let identity = identity(self.id, &self.cluster, &self.quorums);
         let seed = RandomState::new().hash_one(self.id);
         let (store, recovered) = Store::<Record<Batch>>::open(&self.data, identity.clone())?;
-        let store = store.long_past(LONG);
+        let store = store.long_past(self.checkpoint_past);
         let founding = is_founding(&self.data, self.new_cluster && recovered.is_empty())?;
         let (memory, records) = (store.path().to_owned(), recovered.len());
         // What it promised before, if there was a before, is in its records. If there are none, either there was no
@@ -137,8 +137,15 @@ impl Settings {
             seed,
             delay: self.delay,
         };
-        let node = paxos_node::Node::start(config, service, recovered, store, watch::Watch::new(self.id))
-            .with_context(|| format!("cannot listen on {listen}"))?;
+        let watch = watch::Watch::new(self.id);
+        let node = match self.disk_faults {
+            None => paxos_node::Node::start(config, service, recovered, store, watch),
+            Some(faults) => {
+                warn!(target: "paxos::node", node = %self.id, ?faults, "the disk is going to fail, as was wanted");
+                paxos_node::Node::start(config, service, recovered, Faulty::new(store, faults), watch)
+            }
+        };
+        let node = node.with_context(|| format!("cannot listen on {listen}"))?;
         let handle = node.handle();
         answering.counts_of(handle.stats());
         let metrics = self.metrics.map(|address| metrics::serve(address, handle.clone())).transpose()?;
@@ -198,8 +205,6 @@ pub(crate) fn found(directory: &Path) -> io::Result<()> {
 /// What the records and messages of a node mean. It counts up when they change: those of `paxos-messages`, and the
 /// batches of commands of `paxos-kv` in them.
 const PROTOCOL: &str = "paxos-log/1";
-/// Past so many bytes the log is cut: seldom, since the node stands still for it, and before it takes long to read.
-const LONG: u64 = 64 << 20;
 /// The file that says that a memory began with the cluster.
 const FOUNDING: &str = "founding-member";
 

@@ -15,7 +15,7 @@
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
 //! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
-//! disk, a log that knows its owner; `stats` counts, and `metrics` says what. `hello` is how a connection begins, `key`
+//! disk, a log that knows its owner, and `faults` one that fails; `stats` counts, and `metrics` says what. `hello` is how a connection begins, `key`
 //! and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
 //! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask;
 //! `heard` is both ends without a socket, for those who throw bytes at them.
@@ -111,6 +111,8 @@ mod clock;
 
 mod store;
 
+mod faults;
+
 mod node;
 
 mod stats;
@@ -147,6 +149,7 @@ pub use clock::{Clock, Durations};
 pub use connection::Connection;
 pub use drive::drive;
 pub use environment::{Disk, Observer, Outbox};
+pub use faults::{DiskFaults, Faulty};
 #[doc(hidden)]
 pub use heard::{Heard, heard_by_client, heard_by_node};
 pub use key::{Key, KeyError};

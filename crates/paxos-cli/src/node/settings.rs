@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use paxos_node::Key;
+use paxos_node::{DiskFaults, Key};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use serde::Deserialize;
@@ -68,6 +68,14 @@ pub(super) struct Flags {
     /// Hold every message to a peer so long: a slow network on one machine
     #[arg(long, default_value = "0ms", value_name = "TIME", value_parser = args::duration)]
     delay: Duration,
+    /// Past so many MiB the log on disk is cut to what must be remembered; the node stands still for that
+    #[arg(long, default_value_t = 64, value_name = "MIB", value_parser = clap::value_parser!(u64).range(1..=1 << 20))]
+    checkpoint_past: u64,
+    /// Let the disk fail, to see what comes of it: fsync:P,full:P,short:P,slow:P,lie:P,seed:N with probabilities per sync. A
+    /// sync fails, the disk is full, it becomes full in the middle of a write, a sync takes up to half a second; and a sync
+    /// that lies, which is safe on no disk, says that it is done and is not
+    #[arg(long, value_name = "FAULTS")]
+    disk_faults: Option<DiskFaults>,
     /// Stop when stdin is closed, so that the node never outlives the program that started it
     #[arg(long)]
     stop_with_stdin: bool,
@@ -107,6 +115,9 @@ pub(super) struct Settings {
     pub(super) election: RangeInclusive<Duration>,
     pub(super) log_format: LogFormat,
     pub(super) delay: Duration,
+    /// In bytes.
+    pub(super) checkpoint_past: u64,
+    pub(super) disk_faults: Option<DiskFaults>,
     pub(super) stop_with_stdin: bool,
 }
 
@@ -154,6 +165,8 @@ impl Flags {
             election,
             log_format: json.or(self.log_format).or(written.log_format).unwrap_or(LogFormat::Text),
             delay: self.delay,
+            checkpoint_past: self.checkpoint_past << 20,
+            disk_faults: self.disk_faults,
             stop_with_stdin: self.stop_with_stdin,
         })
     }
