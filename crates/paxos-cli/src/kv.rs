@@ -25,7 +25,7 @@ mod status;
 
 mod load;
 
-pub(crate) use status::{Inspected, inspect, leader};
+pub(crate) use status::{Inspected, inspect, leader, same_state};
 pub(crate) use target::{Target, runtime};
 
 /// Read and write a replicated store

@@ -23,6 +23,9 @@ use tokio::sync::Notify;
 
 mod work;
 
+mod appends;
+
+pub(crate) use appends::lost;
 pub(crate) use work::{Mix, Step, Work};
 
 use crate::kv::runtime;
@@ -195,6 +198,7 @@ impl Shared {
                 seen.history.push(call(name, step, result, invoke, returned));
             }
             if is_unknown {
+                self.plan.work.is_unknown();
                 name = self.next_name();
             }
         }

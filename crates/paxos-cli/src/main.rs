@@ -23,6 +23,7 @@ mod process;
 mod replay;
 mod search;
 mod sim;
+mod torture;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -30,6 +31,7 @@ Examples:
   cargo paxos demo basic                  three processes decide once, one is killed
   cargo paxos cluster                     three nodes on this machine, kept running
   cargo paxos kv put --cluster paxos-cluster colour blue
+  cargo paxos torture --seconds 20        real faults on five real processes, and a verdict
   cargo paxos check basic                 search every run of three acceptors and two proposers
   cargo paxos mutants                     break one rule at a time, and see each version die
   cargo paxos sim basic --seed 1 --runs 1000
@@ -61,6 +63,7 @@ enum Command {
     Sim(sim::Sim),
     Run(replay::Run),
     Fuzz(fuzz::Fuzz),
+    Torture(torture::Torture),
 }
 
 fn main() -> ExitCode {
@@ -76,6 +79,7 @@ fn main() -> ExitCode {
         Command::Sim(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Fuzz(command) => command.run(),
+        Command::Torture(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

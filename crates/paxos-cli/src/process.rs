@@ -53,6 +53,32 @@ impl Guarded {
         drop(self.0.stdin.take());
     }
 
+    /// Has it stand still. Returns whether it does; it does not where there are no signals.
+    pub(crate) fn pause(&self) -> bool {
+        self.signal(true)
+    }
+
+    /// Has it go on.
+    pub(crate) fn resume(&self) {
+        self.signal(false);
+    }
+
+    /// Its id is its own until it was waited for, which only this guard does.
+    #[cfg(unix)]
+    fn signal(&self, stop: bool) -> bool {
+        use nix::{
+            sys::signal::{Signal, kill},
+            unistd::Pid,
+        };
+        let signal = if stop { Signal::SIGSTOP } else { Signal::SIGCONT };
+        i32::try_from(self.id()).is_ok_and(|pid| kill(Pid::from_raw(pid), signal).is_ok())
+    }
+
+    #[cfg(not(unix))]
+    fn signal(&self, _stop: bool) -> bool {
+        false
+    }
+
     /// Waits until it has ended, which it is about to.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::{WalError, error::io_error};
+use crate::{WalError, error::io_error, note::Note};
 
 /// A locked directory. Dropping it unlocks.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Directory {
     new_log: PathBuf,
     lock: File,
     lock_path: PathBuf,
+    /// In the lock file, behind the words that say that it is used.
+    note: Note,
 }
 
 impl Directory {
@@ -30,8 +32,9 @@ impl Directory {
         // Not truncated: see `mark_as_used`.
         let lock = File::options()
             .read(true)
-            .append(true)
+            .write(true)
             .create(true)
+            .truncate(false)
             .open(&lock_path)
             .map_err(|error| io_error("open", &lock_path, error))?;
         match lock.try_lock() {
@@ -39,8 +42,9 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(WalError::InUse { directory: PathBuf::from(path) }),
             Err(TryLockError::Error(error)) => return Err(io_error("lock", &lock_path, error)),
         }
+        let note = Note::read(&lock, USED.len() as u64).map_err(|error| io_error("read", &lock_path, error))?;
         let (log, new_log) = (path.join("wal"), path.join("wal.new"));
-        Ok(Self { path: PathBuf::from(path), log, new_log, lock, lock_path })
+        Ok(Self { path: PathBuf::from(path), log, new_log, lock, lock_path, note })
     }
 
     /// The log, for reading; `None` if there has never been one.
@@ -85,6 +89,16 @@ impl Directory {
             .and_then(|()| (&self.lock).write_all(USED))
             .and_then(|()| self.lock.sync_all())
             .map_err(|error| io_error("write", &self.lock_path, error))
+    }
+
+    /// The number that the log's next record must take at least; see `note.rs`.
+    pub(crate) fn noted(&self) -> u64 {
+        self.note.next_sequence()
+    }
+
+    /// Notes that all records below this number are stable.
+    pub(crate) fn note(&mut self, next_sequence: u64) -> Result<(), WalError> {
+        self.note.write(&self.lock, next_sequence).map_err(|error| io_error("write", &self.lock_path, error))
     }
 
     pub(crate) fn log_path(&self) -> &Path {

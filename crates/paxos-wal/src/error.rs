@@ -87,6 +87,13 @@ pub enum Damage {
     },
     /// The content of a record does not match its checksum.
     Payload,
+    /// Records at the end are gone, which were stable when the directory's note was written.
+    CutShort {
+        /// The log went on at least to the record before this one.
+        expected: u64,
+        /// The number of the first record that is not there.
+        found: u64,
+    },
 }
 
 impl fmt::Display for WalError {
@@ -129,6 +136,9 @@ impl fmt::Display for Damage {
             Self::RecordHeader => write!(f, "a record's header does not match its checksum"),
             Self::Sequence { expected, found } => write!(f, "record {found} is in the place of record {expected}"),
             Self::Payload => write!(f, "a record's content does not match its checksum"),
+            Self::CutShort { expected, found } => {
+                write!(f, "the log ends before record {found}, and it went on to record {}", expected - 1)
+            }
         }
     }
 }

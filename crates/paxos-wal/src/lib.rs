@@ -28,7 +28,7 @@
 //!
 //! # On the disk
 //!
-//! A directory of three files: `lock`, held while a [`Wal`] is open; `wal`, the log; and for a moment `wal.new`, the
+//! A directory of three files: `lock`, held while a [`Wal`] is open, with a note of how far the log went; `wal`, the log; and for a moment `wal.new`, the
 //! next log. All numbers are little-endian, every checksum is a CRC-32:
 //!
 //! ```text
@@ -44,14 +44,16 @@
 //! # Reading order
 //!
 //! `wal.rs` has the three writes: append, sync, replace. `recovery.rs` says what is believed on the way back, and
-//! why. `format.rs` is the table above as code; `directory.rs` is what a file system needs before it keeps a name.
+//! why. `format.rs` is the table above as code; `directory.rs` is what a file system needs before it keeps a name;
+//! `note.rs` is what is known of the log without it.
 //!
 //! # What it does not do
 //!
 //! - It does not repair. A damaged log stays shut (see [`WalError::Corrupt`]). Correct repair asks the *other* nodes,
 //!   as in Alagappan et al., *Protocol-Aware Recovery for Consensus-Based Storage* (FAST 2018), and is a protocol.
-//! - It cannot know of a log that was replaced as a whole by an older copy of itself, nor of a directory that was
-//!   emptied: an empty directory is a new node, and who may be new is the operator's decision.
+//! - It cannot know of a directory that was replaced as a whole by an older copy of itself, nor of one that was emptied:
+//!   an empty directory is a new node, and who may be new is the operator's decision. Of a *log* that was replaced by
+//!   an older copy, or cut, it knows as far as `lock` notes how far the log went: all but the last megabyte at most.
 //! - A power cut may leave an unsynced group with a hole: later blocks on the disk, earlier ones not. Nothing in the
 //!   file tells this from damage to a synced record, so such a log stays shut as well. Nothing was lost then, but an
 //!   operator must look: the price of never guessing.
@@ -68,6 +70,8 @@ mod recovery;
 mod format;
 
 mod directory;
+
+mod note;
 
 mod error;
 

@@ -14,6 +14,7 @@
 //! | has a record with another's number | corrupt | an old block, or one that belongs elsewhere |
 //! | is shorter than its file header, or that does not check | corrupt | a log gets its name when it is whole |
 //! | begins with a number in the upper half of all numbers | corrupt | no log has had so many records |
+//! | ends before what is noted beside it | corrupt | what was noted was stable (see `note.rs`) |
 //!
 //! The header's own checksum is what keeps the first two columns apart: without it, one flipped bit in a length would
 //! turn a synced record (and all behind it) into "the file ends inside it". With it, a length is believed before it
@@ -69,6 +70,16 @@ impl ReadBack {
     /// Of a log that there has never been.
     pub(crate) const fn nothing(next_sequence: u64) -> Self {
         Self { bytes: Vec::new(), records: Vec::new(), torn: None, next_sequence }
+    }
+
+    /// Whether it is the log that was left here: it goes on at least to what was noted.
+    pub(crate) fn check_length(&self, noted: u64, path: &Path) -> Result<(), WalError> {
+        if noted <= self.next_sequence {
+            return Ok(());
+        }
+        let offset = self.torn.map_or(self.bytes.len() as u64, |torn| torn.offset);
+        let damage = Damage::CutShort { expected: noted, found: self.next_sequence };
+        Err(WalError::Corrupt { file: PathBuf::from(path), offset, damage })
     }
 
     /// Every record, in the order of the appends.

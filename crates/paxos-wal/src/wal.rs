@@ -1,6 +1,6 @@
 //! The log, as its owner sees it: append, sync, replace.
 //!
-//! There are only two ways in which bytes reach the disk. [`Wal::sync`] writes one group of records behind the
+//! There are only two ways in which bytes reach the log. [`Wal::sync`] writes one group of records behind the
 //! others. Everything else (creating a log, checkpointing it, opening it again) writes a *whole new log* beside the
 //! old one, syncs it, and renames it over the old one, so that each moment has exactly one complete log.
 //!
@@ -22,6 +22,7 @@ use crate::{
     directory::Directory,
     error::io_error,
     format::{self, FILE_HEADER},
+    note,
     recovery::{self, ReadBack},
 };
 
@@ -36,6 +37,8 @@ pub struct Wal {
     group: Vec<u8>,
     /// Set while the disk is written, and left set when that fails. See [`WalError::Poisoned`].
     poisoned: bool,
+    /// The file's length when it was last noted how far it goes.
+    noted_bytes: u64,
     /// Last, because the lock must outlive the file.
     directory: Directory,
 }
@@ -64,19 +67,22 @@ impl Wal {
     ///
     /// Those of [`open`](Self::open); then `each` has seen nothing.
     pub fn open_with(dir: impl AsRef<Path>, each: impl FnMut(&[u8])) -> Result<(Self, Option<TornTail>), WalError> {
-        let directory = Directory::lock(dir.as_ref())?;
+        let mut directory = Directory::lock(dir.as_ref())?;
         let read = match directory.open_log()? {
             Some(file) => recovery::read_back(file, directory.log_path())?,
             None => ReadBack::nothing(FIRST_SEQUENCE),
         };
+        read.check_length(directory.noted(), directory.log_path())?;
         if let Some(torn) = read.torn {
             let file = directory.log_path().display();
             tracing::warn!(%file, torn.offset, torn.bytes, "cut off a torn tail, which was never synced");
         }
         let log = LogFile::replace(&directory, read.next_sequence, read.records())?;
         directory.mark_as_used()?;
+        directory.note(log.next_sequence)?;
+        let noted_bytes = log.bytes;
         read.records().for_each(each);
-        Ok((Self { log, group: Vec::new(), poisoned: false, directory }, read.torn))
+        Ok((Self { log, group: Vec::new(), poisoned: false, noted_bytes, directory }, read.torn))
     }
 
     /// Adds one record to the next group. It is in memory only: stable after the next [`sync`](Self::sync).
@@ -108,6 +114,9 @@ impl Wal {
         }
         self.poisoned = true;
         self.log.append(&self.group).map_err(|error| io_error("append to", self.path(), error))?;
+        if self.noted_bytes + note::EVERY <= self.log.bytes {
+            self.note()?;
+        }
         self.poisoned = false;
         self.group.clear();
         Ok(())
@@ -130,6 +139,7 @@ impl Wal {
                 assert!(self.log.next_sequence <= log.next_sequence, "sequence numbers only grow");
                 self.log = log;
                 self.group.clear();
+                self.note()?;
                 self.poisoned = false;
                 Ok(())
             }
@@ -151,6 +161,13 @@ impl Wal {
     /// The log file, for messages.
     pub fn path(&self) -> &Path {
         self.directory.log_path()
+    }
+
+    /// All records that have a number are in the file, and stable.
+    fn note(&mut self) -> Result<(), WalError> {
+        self.directory.note(self.log.next_sequence)?;
+        self.noted_bytes = self.log.bytes;
+        Ok(())
     }
 
     fn check_usable(&self) -> Result<(), WalError> {

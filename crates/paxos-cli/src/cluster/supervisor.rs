@@ -146,6 +146,15 @@ impl Supervisor {
     ///
     /// When it cannot be started.
     pub(crate) fn start(&mut self, node: NodeId) -> anyhow::Result<()> {
+        self.start_with(node, &[])
+    }
+
+    /// The same, with more options for this life.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be started.
+    pub(crate) fn start_with(&mut self, node: NodeId, more: &[String]) -> anyhow::Result<()> {
         let path = self.place.log(node);
         let log = OpenOptions::new().create(true).append(true).open(&path);
         let log = log.with_context(|| format!("cannot write {}", path.display()))?;
@@ -154,6 +163,7 @@ impl Supervisor {
             .args(["node", "--log-format", "json", "--stop-with-stdin", "--id", &node.0.to_string(), "--config"])
             .arg(self.place.description())
             .args(&self.options)
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log);
@@ -180,6 +190,18 @@ impl Supervisor {
     /// Kills `node` (SIGKILL on Unix), and waits until it is dead. If it does not run, nothing happens.
     pub(crate) fn kill(&mut self, node: NodeId) {
         drop(self.nodes.remove(&node));
+    }
+
+    /// Has `node` stand still (SIGSTOP on Unix), until it is [resumed](Self::resume). Returns whether it does.
+    pub(crate) fn pause(&self, node: NodeId) -> bool {
+        self.nodes.get(&node).is_some_and(|life| life.process.pause())
+    }
+
+    /// Has `node` go on.
+    pub(crate) fn resume(&self, node: NodeId) {
+        if let Some(life) = self.nodes.get(&node) {
+            life.process.resume();
+        }
     }
 
     /// Stops all nodes: what they have said is stable. One that does not stop in time is killed, which loses nothing

@@ -114,7 +114,7 @@ impl LoadCommand {
         // A history is judged from the absence of its keys on, so a run that is to be judged has keys of its own.
         let own = || format!("run-{:016x}-", RandomState::new().hash_one(process::id()));
         let prefix = self.history.as_ref().map_or_else(String::new, |_| own());
-        Mix { prefix, keys, value_size: self.value_size as usize, writes: 100 - reads, puts }
+        Mix { prefix, keys, value_size: self.value_size as usize, writes: 100 - reads, puts, retire: None }
     }
 
     fn connections(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! `paxos kv status` and `paxos kv transfer`: how the nodes are, and who leads.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
     process::ExitCode,
     thread,
@@ -82,6 +82,16 @@ pub(crate) fn leader(inspected: &Inspected) -> Option<NodeId> {
         status.leads.then_some((status.ballot, *node))
     });
     leads.max().map(|(_, node)| node)
+}
+
+/// The state that all nodes hold, and the slot before which it is, if it is the same.
+pub(crate) fn same_state(inspected: &Inspected) -> Option<(u64, u64)> {
+    let mut states = BTreeSet::new();
+    for found in inspected.values() {
+        let status = found.as_ref().ok()?.status;
+        states.insert((status.digest, status.applied.0));
+    }
+    if states.len() == 1 { states.pop_first() } else { None }
 }
 
 impl StatusCommand {

@@ -82,11 +82,23 @@ pub(crate) struct Mix {
     pub(crate) writes: u64,
     /// Every write is a put, and not one of every kind.
     pub(crate) puts: bool,
+    /// After so many operations of a key on average, or a few of unknown outcome, other keys take the place of all: a judge
+    /// decides short histories in seconds, and drowns in long ones, or in those of which much is unknown.
+    pub(crate) retire: Option<u64>,
+}
+
+impl Mix {
+    /// Three of four operations write, in every way.
+    pub(crate) const fn of_every_kind(keys: u64, value_size: usize) -> Self {
+        Self { prefix: String::new(), keys, value_size, writes: 75, puts: false, retire: None }
+    }
 }
 
 struct Generated {
     mix: Mix,
     next: AtomicU64,
+    /// Operations of unknown outcome.
+    unknown: AtomicU64,
 }
 
 impl Work {
@@ -96,7 +108,10 @@ impl Work {
 
     /// Operations without end.
     pub(crate) fn generated(mix: Mix) -> Self {
-        Self { given: Mutex::default(), generated: Some(Generated { mix, next: AtomicU64::new(0) }) }
+        Self {
+            given: Mutex::default(),
+            generated: Some(Generated { mix, next: AtomicU64::new(0), unknown: AtomicU64::new(0) }),
+        }
     }
 
     /// The next thing to do, if there is one.
@@ -104,12 +119,21 @@ impl Work {
         let given = self.given.lock().expect("no thread panics with it").pop_front();
         given.or_else(|| self.generated.as_ref().map(Generated::next))
     }
+
+    /// Nobody knows what came of an operation.
+    pub(super) fn is_unknown(&self) {
+        if let Some(generated) = &self.generated {
+            generated.unknown.fetch_add(1, Relaxed);
+        }
+    }
 }
 
 impl Generated {
     fn next(&self) -> Step {
-        let Mix { prefix, keys, value_size, writes, puts } = &self.mix;
+        let Mix { prefix, keys, value_size, writes, puts, retire } = &self.mix;
         let number = self.next.fetch_add(1, Relaxed);
+        let generation = |retire: u64| number / (keys * retire) + self.unknown.load(Relaxed) / UNKNOWN;
+        let prefix = retire.map_or_else(|| prefix.clone(), |retire| format!("{prefix}{}-", generation(retire)));
         let dice = scramble(number);
         let nth = (dice >> 32) % keys;
         let key = format!("{prefix}key-{nth:03}");
@@ -127,6 +151,9 @@ impl Generated {
     }
 }
 
+/// So many operations of unknown outcome retire all keys.
+const UNKNOWN: u64 = 5;
+
 /// A number that looks random, the same for the same one: SplitMix64 (Steele, Lea, Flood, 2014).
 const fn scramble(number: u64) -> u64 {
     let mut mixed = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -142,7 +169,7 @@ mod tests {
     #[test]
     fn plain_writes_are_puts_of_one_size_and_other_writes_are_of_every_kind() {
         let steps = |puts| {
-            let mix = Mix { prefix: "mine-".into(), keys: 10, value_size: 256, writes: 100, puts };
+            let mix = Mix { prefix: "mine-".into(), keys: 10, value_size: 256, writes: 100, puts, retire: None };
             let work = Work::generated(mix);
             (0..1_000).map(|_| work.next().unwrap()).collect::<Vec<_>>()
         };
@@ -152,6 +179,16 @@ mod tests {
             assert!(steps(false).iter().any(kind));
         }
         assert!(steps(false).iter().all(|step| step.key().starts_with("mine-")));
+    }
+
+    #[test]
+    fn keys_retire_after_their_time_or_a_few_unknown_outcomes() {
+        let work = Work::generated(Mix { retire: Some(50), ..Mix::of_every_kind(2, 8) });
+        let first: Vec<String> = (0..100).map(|_| work.next().unwrap().key().to_owned()).collect();
+        assert!(first.iter().all(|key| key.starts_with("0-")), "{first:?}");
+        assert!(work.next().unwrap().key().starts_with("1-"));
+        (0..UNKNOWN).for_each(|_| work.is_unknown());
+        assert!(work.next().unwrap().key().starts_with("2-"));
     }
 
     #[test]

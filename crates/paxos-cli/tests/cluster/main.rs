@@ -5,6 +5,7 @@ mod demo;
 mod local;
 mod store;
 mod support;
+mod torture;
 
 use std::{
     fs,

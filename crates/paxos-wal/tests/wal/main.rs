@@ -8,13 +8,15 @@ mod recovery;
 mod usage;
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
 use paxos_wal::{Damage, Recovered, TornTail, Wal, WalError};
 use tempfile::TempDir;
 
+/// The words of the lock file, in front of what is noted there.
+const USED: u64 = 68;
 /// The bytes in front of the first record.
 const FILE_HEADER: usize = 24;
 /// The bytes in front of each payload.
@@ -54,8 +56,17 @@ impl Disk {
         fs::read(self.path("wal")).unwrap()
     }
 
+    /// Another moment in the life of the log. What is noted of it in `lock` is of another moment too, so it goes.
     fn set_log(&self, bytes: &[u8]) {
         fs::write(self.path("wal"), bytes).unwrap();
+        File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(self.path("lock"))
+            .unwrap()
+            .set_len(USED)
+            .unwrap();
     }
 
     /// Opens and closes the log, which must hold these records.

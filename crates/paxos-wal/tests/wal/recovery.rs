@@ -213,6 +213,51 @@ fn a_lost_log_is_not_a_new_one() {
     assert!(!disk.path("wal").exists());
 }
 
+/// The log was opened again since the first two records, so it is known that they were there. The last two may be what a
+/// crash cut off.
+#[test]
+fn a_log_that_ends_before_what_is_noted_is_refused() {
+    let disk = Disk::with(&RECORDS[..2]);
+    let (mut wal, _) = disk.open();
+    append_all(&mut wal, &RECORDS[2..]);
+    wal.sync().unwrap();
+    drop(wal);
+    let (whole, lock, boundaries) = (disk.log(), fs::read(disk.path("lock")).unwrap(), boundaries(&RECORDS));
+    for end in FILE_HEADER..=whole.len() {
+        disk.set_log(&whole[..end]);
+        fs::write(disk.path("lock"), &lock).unwrap();
+        let kept = boundaries.iter().filter(|boundary| **boundary <= end).count() - 1;
+        if kept < 2 {
+            disk.check_corrupt(boundaries[kept], Damage::CutShort { expected: 5, found: 3 + kept as u64 });
+        } else {
+            assert_eq!(disk.open().1.records, RECORDS[..kept], "cut at {end}");
+        }
+    }
+}
+
+#[test]
+fn an_older_copy_of_a_log_is_refused_after_a_checkpoint_and_after_a_megabyte() {
+    let disk = Disk::with(&RECORDS);
+    let older = disk.log();
+    let (mut wal, _) = disk.open();
+    wal.append(b"one more").unwrap();
+    wal.checkpoint([&b"all of it"[..]]).unwrap();
+    let checkpoint = disk.log();
+    drop(wal);
+    fs::write(disk.path("wal"), &older).unwrap();
+    disk.check_corrupt(older.len(), Damage::CutShort { expected: 11, found: 5 });
+
+    fs::write(disk.path("wal"), &checkpoint).unwrap();
+    let (mut wal, _) = disk.open();
+    for _ in 0..5 {
+        wal.append(&vec![7; 1 << 18]).unwrap();
+        wal.sync().unwrap();
+    }
+    drop(wal);
+    fs::write(disk.path("wal"), &checkpoint).unwrap();
+    disk.check_corrupt(checkpoint.len(), Damage::CutShort { expected: 16, found: 11 });
+}
+
 #[test]
 fn the_message_says_where_and_what_to_do() {
     let disk = Disk::with(&RECORDS);

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     cluster::supervisor::{News, Supervisor, is_port_taken},
-    kv::{Inspected, inspect, leader},
+    kv::{Inspected, inspect, leader, same_state},
     load::{Load, Mix, Plan, Seen, Step, Work},
 };
 
@@ -52,7 +52,7 @@ impl Story {
             "A write is acknowledged when a majority has it on disk. What each client asks and hears is recorded.",
         )?;
         let keys: BTreeSet<String> = given.iter().map(|step| step.key().to_owned()).collect();
-        let mix = Mix { prefix: free_prefix(&keys), keys: KEYS, value_size: 64, writes: 75, puts: false };
+        let mix = Mix { prefix: free_prefix(&keys), ..Mix::of_every_kind(KEYS, 64) };
         let (first, before) = self.work_off(clients, 0, given)?;
         let given = Given { commands, asked: first.history.len(), keys };
 
@@ -314,16 +314,6 @@ fn together(first: Seen, mut then: Seen) -> Seen {
     then.took += first.took;
     then.history.splice(..0, first.history);
     then
-}
-
-/// The state that all nodes hold, and the slot before which it is, if it is the same.
-fn same_state(inspected: &Inspected) -> Option<(u64, u64)> {
-    let mut states = BTreeSet::new();
-    for found in inspected.values() {
-        let status = found.as_ref().ok()?.status;
-        states.insert((status.digest, status.applied.0));
-    }
-    if states.len() == 1 { states.pop_first() } else { None }
 }
 
 /// How far the given commands are; and how many were done altogether, when that is all there is to tell.
