@@ -11,6 +11,7 @@ mod args;
 mod check;
 mod client;
 mod cluster;
+mod corrupt;
 mod decree;
 mod demo;
 mod fuzz;
@@ -64,6 +65,7 @@ enum Command {
     Run(replay::Run),
     Fuzz(fuzz::Fuzz),
     Torture(torture::Torture),
+    Corrupt(corrupt::Corrupt),
 }
 
 fn main() -> ExitCode {
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         Command::Run(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Torture(command) => command.run(),
+        Command::Corrupt(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

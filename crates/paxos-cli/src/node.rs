@@ -16,7 +16,7 @@ use anyhow::Context;
 use paxos_kv::{Batch, Service};
 use paxos_messages::multi::{Record, Timer};
 use paxos_multi::{Options, Replica};
-use paxos_node::{Config, Faulty, Identity, MetricsServer, Store};
+use paxos_node::{Config, Faulty, Identity, MetricsServer, Store, StoreError, WalError};
 use paxos_process::NodeId;
 use paxos_quorums::Quorums;
 use serde_json::json;
@@ -109,7 +109,9 @@ impl Settings {
     fn run(self) -> anyhow::Result<ExitCode> {
         let identity = identity(self.id, &self.cluster, &self.quorums);
         let seed = RandomState::new().hash_one(self.id);
-        let (store, recovered) = Store::<Record<Batch>>::open(&self.data, identity.clone())?;
+        remove_stale_mark(&self.data)?;
+        let opened = Store::<Record<Batch>>::open(&self.data, identity.clone());
+        let (store, recovered) = opened.map_err(|error| advised(error, &self.data))?;
         let store = store.long_past(self.checkpoint_past);
         let founding = is_founding(&self.data, self.new_cluster && recovered.is_empty())?;
         let (memory, records) = (store.path().to_owned(), recovered.len());
@@ -181,6 +183,18 @@ fn identity_in(protocol: &str, node: NodeId, cluster: &str, quorums: &Quorums) -
     Identity { node, cluster: cluster.to_owned(), membership, protocol: protocol.to_owned() }
 }
 
+/// Says what can be done when a memory is damaged.
+fn advised(error: StoreError, directory: &Path) -> anyhow::Error {
+    match error {
+        StoreError::Wal(WalError::Corrupt { .. } | WalError::Missing { .. }) => anyhow::anyhow!(
+            "{error} Or move {} away as a whole: with an empty directory the node knows that its memory is lost, and votes \
+             again when all others have told it what it may have promised.",
+            directory.display()
+        ),
+        error => error.into(),
+    }
+}
+
 /// Whether the memory in `directory` has been there since the cluster began, so that nothing is lost of it: a file there
 /// says so, and is lost with it. Says it from now on if `begins`.
 fn is_founding(directory: &Path, begins: bool) -> anyhow::Result<bool> {
@@ -189,6 +203,18 @@ fn is_founding(directory: &Path, begins: bool) -> anyhow::Result<bool> {
         found(directory).with_context(|| format!("cannot write {}", mark.display()))?;
     }
     Ok(mark.exists())
+}
+
+/// Removes the mark of a founding member that has no log beside it: whoever removed that one, and not the mark, has lost the
+/// memory all the same. Before a new log is made, so that no crash leaves both.
+fn remove_stale_mark(directory: &Path) -> anyhow::Result<()> {
+    let mark = directory.join(FOUNDING);
+    if mark.exists() && !directory.join("wal").exists() {
+        fs::remove_file(&mark)
+            .and_then(|()| File::open(directory)?.sync_all())
+            .with_context(|| format!("cannot remove {}", mark.display()))?;
+    }
+    Ok(())
 }
 
 /// Marks the memory in `directory`, which is about to begin, as that of a founding member.

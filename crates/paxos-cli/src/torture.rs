@@ -125,7 +125,7 @@ impl Torture {
         let cluster = Place::found(place.path(), self.nodes, None)?;
         let network = Network::between(&cluster.members, seed)?;
         let lie = plan.faults.contains(&Fault::Lie);
-        let rack = Rack::new(Supervisor::new(cluster, Vec::new(), ears)?, network, lie, None);
+        let rack = Rack::new(Supervisor::new(cluster, Vec::new(), ears)?, network, lie);
         let mut run = Run::new(rack, plan, time, self.clients, self.json, self.verbose);
         let told = run.go();
         drop(run); // every process has ended before its directory goes

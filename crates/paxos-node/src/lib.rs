@@ -158,5 +158,6 @@ pub use local::Local;
 pub use mailbox::{Inbox, Postbox, mailbox};
 pub use metrics::MetricsServer;
 pub use node::{Config, Handle, Node, NodeError};
+pub use paxos_wal::WalError;
 pub use stats::{Counts, Measured, PeerCounts, Stats};
 pub use store::{Identity, Store, StoreError};

@@ -226,6 +226,9 @@ impl Way {
                 if sender.send((arrives, bytes.to_vec(), ends)).await.is_err() {
                     return Ok(());
                 }
+                if ends {
+                    std::future::pending::<()>().await; // until all before it is delivered
+                }
             }
         };
         tokio::select! {

@@ -6,7 +6,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs, io,
-    path::{Path, PathBuf},
+    path::Path,
     process::ExitStatus,
     time::{Duration, Instant},
 };
@@ -28,7 +28,6 @@ pub(super) struct Rack {
     lie: bool,
     /// For every node, in every life.
     options: Vec<String>,
-    traces: Option<PathBuf>,
     ready: BTreeSet<NodeId>,
     /// Nodes that do not run, and when they are started again.
     down: BTreeMap<NodeId, Instant>,
@@ -41,7 +40,6 @@ pub(super) struct Rack {
     damaged: BTreeMap<NodeId, usize>,
     /// The node that was given an empty disk and does not vote yet, and how much it had logged before.
     recalling: Option<(NodeId, usize)>,
-    lives: u64,
     pub(super) interrupts: u32,
     pub(super) record: Record,
 }
@@ -63,14 +61,13 @@ pub(super) struct Record {
 }
 
 impl Rack {
-    pub(super) fn new(supervisor: Supervisor, network: Network, lie: bool, traces: Option<PathBuf>) -> Self {
+    pub(super) fn new(supervisor: Supervisor, network: Network, lie: bool) -> Self {
         Self {
             supervisor,
             network,
             lie,
             // So low that logs are cut while the cluster is tortured.
             options: ["--checkpoint-past", "1"].map(str::to_owned).to_vec(),
-            traces,
             ready: BTreeSet::new(),
             down: BTreeMap::new(),
             paused: BTreeMap::new(),
@@ -78,7 +75,6 @@ impl Rack {
             failing: BTreeSet::new(),
             damaged: BTreeMap::new(),
             recalling: None,
-            lives: 0,
             interrupts: 0,
             record: Record::default(),
         }
@@ -104,11 +100,6 @@ impl Rack {
         if let Some(faults) = faults.or_else(|| self.lie.then(|| "lie:1".into())) {
             self.failing.insert(node);
             options.extend(["--disk-faults".into(), faults]);
-        }
-        if let Some(traces) = &self.traces {
-            self.lives += 1;
-            let file = traces.join(format!("{node}-{:04}.ndjson", self.lives));
-            options.extend(["--trace".into(), file.display().to_string()]);
         }
         self.supervisor.start_with(node, &options)
     }

@@ -105,3 +105,70 @@ fn a_disk_that_fails_ends_the_node_with_a_reason_and_the_next_life_goes_on() {
     let (code, _, stderr) = run(&mut command("--disk-faults smoke:1"));
     assert!(code == 2 && stderr.contains("no fault of a disk"), "{stderr}");
 }
+
+#[test]
+fn a_damaged_store_gives_back_all_or_is_refused() {
+    let (code, stdout, stderr) = run(&mut paxos("corrupt --every 7 --json"));
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let told: Value = serde_json::from_str(&stdout).unwrap();
+    assert_eq!(told["verdict"], "held");
+    let count =
+        |column: &str| told["rows"].as_array().unwrap().iter().map(|row| row[column].as_u64().unwrap()).sum::<u64>();
+    assert!(count("exact") > 100 && count("place") > 100 && count("file") > 0, "{told}");
+    assert_eq!(count("wrong"), 0, "{told}");
+}
+
+/// A sample of damage, through the binary: what a node says of it, and that it does not start.
+#[test]
+fn a_node_refuses_a_damaged_log_with_file_and_place_and_says_what_to_do() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("n1");
+    let node = |data: &Path, more: &str| {
+        let mut command = paxos(&format!("node --id 1 --peers 1=127.0.0.1:0 {more} --data"));
+        command.arg(data);
+        command
+    };
+    let log = place.path().join("log");
+    let mut first = node(&data, "--new-cluster");
+    let first = Guard::spawn(first.stderr(fs::File::create(&log).unwrap()));
+    assert!(first.line().is_some());
+    eventually("it leads", || fs::read_to_string(&log).unwrap().contains("leads"));
+    drop(first);
+    let (wal, whole) = (data.join("wal"), fs::read(data.join("wal")).unwrap());
+    for (at, pattern) in (0..whole.len()).step_by(whole.len() / 12).zip([1, 0x80, 0xff].into_iter().cycle()) {
+        let mut damaged = whole.clone();
+        damaged[at] ^= pattern;
+        fs::write(&wal, &damaged).unwrap();
+        let (code, _, stderr) = run(&mut node(&data, ""));
+        assert_eq!(code, 4, "{stderr}");
+        let words = format!("{} is corrupt at byte ", wal.display());
+        let offset = stderr.split_once(&words).and_then(|(_, rest)| rest.split(':').next()?.parse::<usize>().ok());
+        assert!(offset.is_some_and(|offset| offset <= at), "{at}: {stderr}");
+        assert!(stderr.contains("with an empty directory the node knows that its memory is lost"), "{stderr}");
+        assert_eq!(fs::read(&wal).unwrap(), damaged, "what is refused is evidence");
+    }
+}
+
+/// Whoever removes the log and its lock, and leaves the file beside them that says that the memory is as old as the
+/// cluster, has lost the memory all the same.
+#[test]
+fn a_founding_member_without_its_log_has_no_memory() {
+    let place = tempfile::tempdir().unwrap();
+    let data = place.path().join("n1");
+    let start = |more: &str| {
+        let mut command =
+            paxos(&format!("node --id 1 --peers 1=127.0.0.1:0,2=127.0.0.1:1,3=127.0.0.1:1 {more} --data"));
+        let log = place.path().join("log");
+        let node = Guard::spawn(command.arg(&data).stderr(fs::File::create(&log).unwrap()));
+        assert!(node.line().is_some_and(|line| line.contains("is ready")));
+        fs::read_to_string(log).unwrap()
+    };
+    let no_memory = "it will not vote before all others have answered";
+    assert!(!start("--new-cluster").contains(no_memory));
+    assert!(!start("").contains(no_memory), "it has written nothing, and is as old as the cluster");
+    for file in ["wal", "lock"] {
+        fs::remove_file(data.join(file)).unwrap();
+    }
+    assert!(data.join("founding-member").exists());
+    assert!(start("").contains(no_memory));
+}
