@@ -15,8 +15,8 @@
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
 //! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
-//! disk, a log that knows its owner, and `faults` one that fails; `stats` counts, and `metrics` says what. `hello` is how a connection begins, `key`
-//! and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
+//! disk, a log that knows its owner, and `faults` one that fails; `stats` counts, and `metrics` says what. `hello` is how a
+//! connection begins, `key` and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
 //! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask;
 //! `heard` is both ends without a socket, for those who throw bytes at them.
 //! [`Node`] is all of it together. On the other side are [`Client`], which asks one thing at a time, and

@@ -72,6 +72,7 @@ impl ReadBack {
         Self { bytes: Vec::new(), records: Vec::new(), torn: None, next_sequence }
     }
 
+    // ANCHOR: check_length
     /// Whether it is the log that was left here: it goes on at least to what was noted.
     pub(crate) fn check_length(&self, noted: u64, path: &Path) -> Result<(), WalError> {
         if noted <= self.next_sequence {
@@ -81,6 +82,7 @@ impl ReadBack {
         let damage = Damage::CutShort { expected: noted, found: self.next_sequence };
         Err(WalError::Corrupt { file: PathBuf::from(path), offset, damage })
     }
+    // ANCHOR_END: check_length
 
     /// Every record, in the order of the appends.
     pub(crate) fn records(&self) -> impl ExactSizeIterator<Item = &[u8]> {
