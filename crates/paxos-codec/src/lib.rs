@@ -57,4 +57,4 @@ mod payload;
 
 pub use error::{DecodeError, EncodeError, FrameError};
 pub use frame::{FRAME_HEADER, Frames, MAX_FRAME, close_frame, encode_frame};
-pub use payload::{MAX_PAYLOAD, decode, decode_first, encode};
+pub use payload::{MAX_PAYLOAD, decode, decode_first, encode, encoded_len};

@@ -30,6 +30,20 @@ pub fn encode<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(),
     })
 }
 
+/// How many bytes [`encode`] would append. It writes them nowhere.
+///
+/// # Errors
+///
+/// Those of [`encode`].
+pub fn encoded_len<T: Serialize + ?Sized>(value: &T) -> Result<usize, EncodeError> {
+    let mut counter = Counter { bytes: 0 };
+    match encode_into_writer(value, &mut counter, FORMAT) {
+        Ok(()) => Ok(counter.bytes),
+        Err(_) if MAX_PAYLOAD < counter.bytes => Err(EncodeError::TooLong),
+        Err(error) => Err(EncodeError::Unsupported(error.to_string())),
+    }
+}
+
 /// Reads back the one value that is the whole of `payload`.
 ///
 /// # Errors
@@ -79,6 +93,18 @@ impl Writer for LimitedWriter<'_> {
         self.room = room;
         self.out.extend_from_slice(bytes);
         Ok(())
+    }
+}
+
+/// Counts what is written.
+struct Counter {
+    bytes: usize,
+}
+
+impl Writer for Counter {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), bincode::error::EncodeError> {
+        self.bytes += bytes.len();
+        if self.bytes <= MAX_PAYLOAD { Ok(()) } else { Err(bincode::error::EncodeError::UnexpectedEnd) }
     }
 }
 

@@ -94,6 +94,7 @@ fn encoded<T: serde::Serialize>(value: &T) -> Vec<u8> {
 fn reads_back<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Option<T> {
     let value = paxos_codec::decode(bytes).ok()?;
     assert_eq!(encoded(&value), bytes, "what was read is written otherwise");
+    assert_eq!(paxos_codec::encoded_len(&value), Ok(bytes.len()), "it is weighed wrongly");
     Some(value)
 }
 

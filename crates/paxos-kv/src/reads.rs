@@ -17,17 +17,21 @@ pub(crate) struct Reads {
     confirming: Vec<(u64, Query)>,
     /// They came later.
     next: Vec<(u64, Query)>,
+    /// What all of them cost when they are answered, which they are at once.
+    cost: usize,
 }
 
 impl Reads {
     pub(crate) const fn new() -> Self {
-        Self { asked: 0, confirming: Vec::new(), next: Vec::new() }
+        Self { asked: 0, confirming: Vec::new(), next: Vec::new(), cost: 0 }
     }
 
     /// Takes a read; false when there is no room.
     pub(crate) fn push(&mut self, token: u64, query: Query) -> bool {
-        let room = self.len() < MAX_READS;
+        let cost = cost(&query);
+        let room = self.cost + cost <= MAX_COST;
         if room {
+            self.cost += cost;
             self.next.push((token, query));
         }
         room
@@ -45,11 +49,14 @@ impl Reads {
 
     /// The reads that waited for this confirmation.
     pub(crate) fn confirmed(&mut self, number: u64) -> Vec<(u64, Query)> {
-        if number == self.asked { core::mem::take(&mut self.confirming) } else { Vec::new() }
+        let confirmed = if number == self.asked { core::mem::take(&mut self.confirming) } else { Vec::new() };
+        self.cost -= confirmed.iter().map(|(_, query)| cost(query)).sum::<usize>();
+        confirmed
     }
 
     /// All that wait: the node does not lead any more.
     pub(crate) fn give_up(&mut self) -> Vec<(u64, Query)> {
+        self.cost = 0;
         let mut all = core::mem::take(&mut self.confirming);
         all.append(&mut self.next);
         all
@@ -60,5 +67,13 @@ impl Reads {
     }
 }
 
-/// How many reads may wait.
-const MAX_READS: usize = 1 << 16;
+/// A value is shared with the store, and a page is a list of what is shared: a thousand entries of 32 bytes, at most.
+const fn cost(query: &Query) -> usize {
+    match query {
+        Query::Get { .. } => 1,
+        Query::Range { .. } => 16,
+    }
+}
+
+/// How much may wait: so many reads of a value.
+const MAX_COST: usize = 1 << 16;

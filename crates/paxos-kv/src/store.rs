@@ -1,6 +1,6 @@
 //! Keys and values, in the order of keys.
 
-use alloc::{boxed::Box, collections::BTreeMap, vec::Vec};
+use alloc::{collections::BTreeMap, vec::Vec};
 use core::ops::Bound;
 
 use paxos_messages::Bytes;
@@ -13,7 +13,8 @@ use crate::{
 /// The entries, and what is known of all of them together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Store {
-    entries: BTreeMap<Box<[u8]>, Cell>,
+    /// Keys are shared with the pages that hold them: a client that asks for many at a time costs no copy of each.
+    entries: BTreeMap<Bytes, Cell>,
     /// The sum of the hashes of all entries: it does not depend on their order, and a write changes two of them.
     sum: u64,
     /// The bytes of all keys and values.
@@ -96,10 +97,10 @@ impl Store {
             bytes += key.len() + cell.value.len();
             let full = MAX_PAGE_BYTES < bytes && !page.entries.is_empty();
             if full || page.entries.len() == limit {
-                page.next = Some((&**key).into());
+                page.next = Some(key.clone());
                 break;
             }
-            page.entries.push(((&**key).into(), cell.value.clone()));
+            page.entries.push((key.clone(), cell.value.clone()));
         }
         page
     }
@@ -142,7 +143,7 @@ impl Store {
 
     /// Keys and values in order.
     pub(crate) fn entries(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
-        self.entries.iter().map(|(key, cell)| (&**key, cell.value.as_slice()))
+        self.entries.iter().map(|(key, cell)| (key.as_slice(), cell.value.as_slice()))
     }
 
     /// A store of these entries, whose keys ascend.

@@ -2,6 +2,7 @@
 
 use alloc::{sync::Arc, vec::Vec};
 use core::{
+    borrow::Borrow,
     fmt,
     hash::{Hash, Hasher},
 };
@@ -21,6 +22,13 @@ impl PartialEq for Bytes {
 impl Hash for Bytes {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.hash(state);
+    }
+}
+
+/// In a map, bytes are found by a slice: they are equal, ordered and hashed alike.
+impl Borrow<[u8]> for Bytes {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -1,13 +1,17 @@
 //! Who waits for an answer: the clients of a node, on the thread of its process.
 //!
 //! A client names its requests by ids of its own, which may be anybody's. Here each gets a *token* that is nobody
-//! else's. Answers of one batch to one connection leave together.
+//! else's. Answers of one batch to one connection leave together, and are weighed; see `parcel.rs`.
 
 use std::collections::HashMap;
 
+use serde::Serialize;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::wire::Answer;
+use crate::{
+    parcel::{Parcel, Scale, Unsaid},
+    wire::Answer,
+};
 
 /// One thing that a connected client asks.
 pub(crate) struct Asked<Q> {
@@ -29,6 +33,8 @@ pub(crate) struct Askers<R> {
     answered: Vec<u64>,
     /// Whether somebody has left who may still be waited for.
     left: bool,
+    /// What is on its way to all connections together.
+    unsaid: Unsaid,
 }
 
 struct Waiting<R> {
@@ -44,12 +50,14 @@ enum Whom<R> {
 }
 
 struct Connection<R> {
-    answers: mpsc::UnboundedSender<Vec<Answer<R>>>,
+    answers: mpsc::UnboundedSender<Parcel<R>>,
     /// Answers of this batch.
     batch: Vec<Answer<R>>,
+    /// Weighs them.
+    scale: Scale,
 }
 
-impl<R> Askers<R> {
+impl<R: Serialize> Askers<R> {
     pub(crate) fn new() -> Self {
         Self {
             waiting: HashMap::new(),
@@ -58,11 +66,13 @@ impl<R> Askers<R> {
             connections: HashMap::new(),
             answered: Vec::new(),
             left: false,
+            unsaid: Unsaid::default(),
         }
     }
 
-    pub(crate) fn connected(&mut self, connection: u64, answers: mpsc::UnboundedSender<Vec<Answer<R>>>) {
-        self.connections.insert(connection, Connection { answers, batch: Vec::new() });
+    pub(crate) fn connected(&mut self, connection: u64, answers: mpsc::UnboundedSender<Parcel<R>>) {
+        let scale = Scale::new(self.unsaid.clone());
+        self.connections.insert(connection, Connection { answers, batch: Vec::new(), scale });
     }
 
     pub(crate) fn gone(&mut self, connection: u64) {
@@ -100,7 +110,7 @@ impl<R> Askers<R> {
     pub(crate) fn flush(&mut self) {
         for connection in self.answered.drain(..) {
             if let Some(connection) = self.connections.get_mut(&connection) {
-                let _ = connection.answers.send(std::mem::take(&mut connection.batch)); // it may be leaving
+                let _ = connection.answers.send(connection.scale.parcel(std::mem::take(&mut connection.batch))); // it may be leaving
             }
         }
     }
@@ -137,7 +147,7 @@ impl<R> Askers<R> {
             if to.batch.is_empty() {
                 self.answered.push(connection);
             }
-            to.batch.push(answer);
+            to.batch.push(to.scale.weigh(answer));
         }
     }
 
@@ -169,7 +179,7 @@ mod tests {
         }
         assert!(answers.is_empty(), "the batch is not over");
         askers.flush();
-        assert_eq!(answers.try_recv().unwrap(), [Answer::Reply(50, 'c'), Answer::Reply(50, 'a')]);
+        assert_eq!(answers.try_recv().unwrap().answers, [Answer::Reply(50, 'c'), Answer::Reply(50, 'a')]);
         assert_eq!(here.blocking_recv(), Ok('h'));
         askers.flush();
         assert!(answers.is_empty());
@@ -202,7 +212,7 @@ mod tests {
         let tokens: Vec<_> = (0..WAITING as u64).map(|id| askers.admit(1, id, 1).unwrap()).collect();
         assert_eq!(askers.admit(1, 77, 1), None);
         askers.flush();
-        assert_eq!(answers.try_recv().unwrap(), [Answer::Busy(77)]);
+        assert_eq!(answers.try_recv().unwrap().answers, [Answer::Busy(77)]);
         askers.tell(tokens[0], 'a');
         assert!(askers.admit(1, 77, WAITING_BYTES).is_none(), "bytes count too");
         assert!(askers.admit(1, 77, 1).is_some());

@@ -83,10 +83,11 @@ impl<Q: Serialize, O: DeserializeOwned> Client<Q, O> {
             self.inbound.values(|answer: Answer<O>, _| match answer {
                 Answer::Reply(of, output) if of == id => heard = Some(Ok(output)),
                 Answer::Busy(of) if of == id => heard = Some(Err(ClientError::Busy)),
+                Answer::Withheld(of) if of == id => heard = Some(Err(ClientError::Withheld)),
                 Answer::Refused(of, reason) if of == id => heard = Some(Err(ClientError::Refused(reason))),
                 Answer::Farewell(reason) => heard = Some(Err(ClientError::Dismissed(reason))),
                 // Of a request that was given up.
-                Answer::Reply(..) | Answer::Busy(_) | Answer::Refused(..) => {}
+                Answer::Reply(..) | Answer::Busy(_) | Answer::Refused(..) | Answer::Withheld(_) => {}
             })?;
             if let Some(heard) = heard {
                 return heard;
@@ -135,6 +136,8 @@ pub enum ClientError {
     Refused(String),
     /// The node has no room for the request now. It will not be carried out, and may be asked again.
     Busy,
+    /// The node has put the answer away, because too much of what it said is unread here. The request may be asked again.
+    Withheld,
     /// What was said cannot be sent; the text says what is wrong with it.
     Unsent(String),
     /// The deadline has passed.
@@ -153,7 +156,7 @@ impl ClientError {
     pub const fn is_unknown(&self) -> bool {
         match self {
             Self::Unreachable(_) | Self::Refused(_) | Self::Busy | Self::Unsent(_) => false,
-            Self::TimedOut | Self::Dismissed(_) | Self::Lost(_) | Self::Misunderstood(_) => true,
+            Self::Withheld | Self::TimedOut | Self::Dismissed(_) | Self::Lost(_) | Self::Misunderstood(_) => true,
         }
     }
 }
@@ -164,6 +167,7 @@ impl fmt::Display for ClientError {
             Self::Unreachable(error) => write!(f, "cannot connect: {error}"),
             Self::Refused(reason) => write!(f, "the node refuses: {reason}"),
             Self::Busy => f.write_str("the node is busy; try again"),
+            Self::Withheld => f.write_str("the node has put its answer away: too much of what it said is unread"),
             Self::Unsent(reason) => write!(f, "it cannot be asked: {reason}"),
             Self::TimedOut => f.write_str("no answer in time"),
             Self::Dismissed(reason) => write!(f, "the node has closed the connection: {reason}"),

@@ -314,6 +314,7 @@ impl<Q: Serialize, O: DeserializeOwned> Line<Q, O> {
             let (id, answer) = match answer {
                 Answer::Reply(id, output) => (id, Ok(output)),
                 Answer::Busy(id) => (id, Err(ClientError::Busy)),
+                Answer::Withheld(id) => (id, Err(ClientError::Withheld)),
                 Answer::Refused(id, reason) => (id, Err(ClientError::Refused(reason))),
                 Answer::Farewell(reason) => {
                     farewell = Some(Over::Dismissed(reason));

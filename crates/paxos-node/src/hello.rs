@@ -221,7 +221,7 @@ pub(crate) const fn is_private(address: SocketAddr) -> bool {
 }
 
 /// Of everything that goes over a connection; the header of a frame has a version of its own.
-pub(crate) const VERSION: u16 = 5;
+pub(crate) const VERSION: u16 = 6;
 /// The longest payload, and the most memory, that anybody is worth who has not proved anything, in bytes.
 pub(crate) const STRANGER: usize = 1024;
 
@@ -283,9 +283,9 @@ mod tests {
         for rest in [&[][..], &[1, 2, 3], &[0; 90]] {
             let bytes = [&[9, 0], rest].concat();
             let Err(ReadError::Wrong(reason)) = Hello::read(&bytes) else { panic!("it is understood") };
-            assert_eq!(reason, "it speaks version 9 of the protocol, this node speaks 5");
+            assert_eq!(reason, "it speaks version 9 of the protocol, this node speaks 6");
         }
-        assert!(Hello::read(&[5]).is_err() && Hello::read(&[5, 0, 0]).is_err());
+        assert!(Hello::read(&[6]).is_err() && Hello::read(&[6, 0, 0]).is_err());
     }
 
     #[test]

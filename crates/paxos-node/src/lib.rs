@@ -14,7 +14,7 @@
 //! ```
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
-//! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`] and `askers`; `store` is a
+//! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`], `askers` and `parcel`; `store` is a
 //! disk, a log that knows its owner, and `faults` one that fails; `stats` counts, and `metrics` says what. `hello` is how a
 //! connection begins, `key` and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
 //! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask;
@@ -71,18 +71,19 @@
 //! | a stranger | a buffer and a frame | 2 × `STRANGER` = 2 KiB | `STRANGERS` = 64 |
 //! | a client | what it has said: a buffer and a frame | `ROOM` + `MAX_FRAME` = 1.25 MiB | `CLIENTS` = 4096 |
 //! | | what it has not read, and the last answer, or refusals of what one read brought | `UNREAD` + 1.75 MiB | |
-//! | | answers that wait for that to be read | `UNANSWERED` = 8192 | |
+//! | | answers that wait for that to be read | `UNSAID` = 16 MiB, and short ones: `UNANSWERED` = 8192 of at most 256 bytes | |
+//! | all clients | answers that wait, but for short ones | `UNSAID_BY_ALL` = 256 MiB | |
 //! | a peer that calls | a buffer and a frame | 1.25 MiB | one each |
 //! | a peer that is called | messages that wait, and as much that is being written | 2 × `QUEUE` = 32 MiB | one each |
 //! | | what it says: a buffer and a frame | 1.25 MiB | |
 //! | the process | inputs that wait, and as much that it has taken and not begun | 2 × `INBOX` = 128 MiB | |
 //! | all clients | requests without an answer | `WAITING` = 65,536 of `WAITING_BYTES` = 128 MiB | |
 //!
-//! So a peer costs 34.5 MiB, which is 138 MiB for the four others of five; the process and the requests, 256 MiB; and a
-//! client that does its worst 7 MiB and 8192 answers as the process has made them, which is 28 GiB if all 4096 do. A
-//! client that waits for each answer costs a few KiB. Answers are counted and not weighed, since they are not encoded
-//! yet: let them share what they say with the process, as those of the key-value store do. Who can connect can make a
-//! node hold this; give it a [`Key`], and the key to those whom you trust so far.
+//! So a peer costs 34.5 MiB, which is 138 MiB for the four others of five; the process, the requests and the answers that
+//! wait, 512 MiB; and a client that does its worst 7 MiB and 8192 short answers, 2 MiB. A client that waits for each answer
+//! costs a few KiB. Answers are weighed by the bytes that they take on the connection: what shares its bytes with the
+//! process, as those of the key-value store do, takes less, and a list of very short things up to four times as much. Who
+//! can connect can make a node hold this; give it a [`Key`], and the key to those whom you trust so far.
 //!
 //! # What it does not do
 //!
@@ -106,6 +107,8 @@ mod mailbox;
 mod answers;
 
 mod askers;
+
+mod parcel;
 
 mod clock;
 

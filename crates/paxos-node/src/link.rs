@@ -63,6 +63,13 @@ struct Queue {
     messages: u64,
 }
 
+impl Parcel {
+    /// What it counts in the queue.
+    pub(crate) const fn cost(&self) -> usize {
+        self.values.len() + PARCEL
+    }
+}
+
 impl<M> Links<M> {
     /// The queues, and the other ends of them that the links read.
     pub(crate) fn new(
@@ -220,8 +227,9 @@ impl Link {
             // With a delay each parcel has a time of its own.
             let at_once = if self.delay.is_zero() { PARCELS } else { 1 };
             while queue.recv_many(&mut parcels, at_once).await > 0 {
-                for Parcel { queued, values, messages } in parcels.drain(..) {
-                    self.stats.unqueued(self.peer, values.len() + PARCEL);
+                for parcel in parcels.drain(..) {
+                    self.stats.unqueued(self.peer, parcel.cost());
+                    let Parcel { queued, values, messages } = parcel;
                     self.stats.sent(self.peer, messages, values.len() as u64);
                     if !self.delay.is_zero() {
                         sleep_until(queued + self.delay).await;

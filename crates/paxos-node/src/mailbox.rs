@@ -12,7 +12,7 @@ use std::{
 use paxos_process::{NodeId, Process};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Answers, AskError, askers::Asked, wire::Answer};
+use crate::{Answers, AskError, askers::Asked, parcel::Parcel};
 
 /// What reaches a process.
 pub(crate) enum Input<P: Process, A: Answers<P>> {
@@ -24,7 +24,7 @@ pub(crate) enum Input<P: Process, A: Answers<P>> {
         messages: Vec<P::Message>,
     },
     /// A client has connected; its answers go here.
-    Connected { connection: u64, answers: mpsc::UnboundedSender<Vec<Answer<A::Reply>>> },
+    Connected { connection: u64, answers: mpsc::UnboundedSender<Parcel<A::Reply>> },
     /// A connected client asks.
     Asks { connection: u64, asks: Vec<Asked<A::Ask>> },
     /// A client has left.

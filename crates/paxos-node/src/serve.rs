@@ -2,7 +2,7 @@
 //!
 //! All that one read brings goes to the process as one parcel, and all that one batch of the process answers comes
 //! back as one. What a client can make the node hold is limited: so many requests without an answer, and so many bytes
-//! of answers on their way to it. A request too many is refused, which says that it will not be carried out. Answers
+//! of answers that are made or on their way to it. A request too many is refused, which says that it will not be carried out. Answers
 //! too many wait, however much there is to say; nothing more is heard of the client meanwhile. One that reads nothing
 //! for a while is left.
 
@@ -26,6 +26,7 @@ use crate::{
     askers::Asked,
     listen::{Caller, Reception},
     mailbox::Input,
+    parcel::{Parcel, Weight},
     seal::Seal,
     wire::{Answer, Inbound, Outbound, ReadError},
 };
@@ -73,7 +74,7 @@ struct Serving<'a, P: Process, A: Answers<P>> {
 impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
     async fn run(
         &mut self,
-        mut answers: mpsc::UnboundedReceiver<Vec<Answer<A::Reply>>>,
+        mut answers: mpsc::UnboundedReceiver<Parcel<A::Reply>>,
         idle: Duration,
         stalled: Duration,
     ) -> Result<(), ReadError> {
@@ -93,7 +94,7 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
                     if !writing {
                         progress = Instant::now();
                     }
-                    saying.unsaid = parcel.into_iter();
+                    (saying.unsaid, saying.weight) = (parcel.answers.into_iter(), parcel.weight);
                 }
                 written = writer.write(saying.out.unwritten()), if writing => {
                     match written? {
@@ -150,6 +151,7 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
                 refused.extend(asks.iter().map(|asked| Answer::Busy(asked.id)));
             }
         }
+        self.asks.shrink_to(KEPT); // of a frame of refused requests, which may be a hundred thousand
         refused.iter().try_for_each(|answer| self.saying.say(answer))
     }
 
@@ -166,6 +168,8 @@ struct Saying<R> {
     out: Outbound,
     /// Answers of one parcel that are not in `out`, because there is enough. No other parcel is taken before.
     unsaid: vec::IntoIter<Answer<R>>,
+    /// What that parcel weighs, until all of it is said.
+    weight: Weight,
     /// Requests that the process has been given and whose answers are not in `out`: here, in parcels that wait, or not
     /// made yet. That bounds all of these together.
     unanswered: usize,
@@ -173,7 +177,7 @@ struct Saying<R> {
 
 impl<R: Serialize> Saying<R> {
     fn new(seal: Seal) -> Self {
-        Self { out: Outbound::new(seal), unsaid: vec::IntoIter::default(), unanswered: 0 }
+        Self { out: Outbound::new(seal), unsaid: vec::IntoIter::default(), weight: Weight::default(), unanswered: 0 }
     }
 
     /// Whether the client has so much to read that there is no hurry to give it more.
@@ -186,6 +190,7 @@ impl<R: Serialize> Saying<R> {
         while !self.is_crowded() {
             let Some(answer) = self.unsaid.next() else {
                 self.unsaid = vec::IntoIter::default(); // it still holds its memory
+                self.weight = Weight::default();
                 break;
             };
             self.unanswered = self.unanswered.saturating_sub(1);
@@ -218,6 +223,8 @@ const ID: usize = size_of::<u64>();
 pub(crate) const UNANSWERED: usize = 8192;
 /// When so many bytes are on their way to a client, the next answers wait, and so do its requests.
 const UNREAD: usize = 4 << 20;
+/// Room for requests that is kept between two reads.
+const KEPT: usize = 256;
 /// How often to look whether a client is still there.
 const LOOK: Duration = Duration::from_secs(1);
 

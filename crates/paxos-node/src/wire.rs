@@ -39,6 +39,9 @@ pub(crate) enum Answer<R> {
     Refused(u64, String),
     /// The connection ends, and why. What has not been answered may or may not be carried out.
     Farewell(String),
+    /// The request with this id may have been carried out; its answer is put away, because the client has left too much
+    /// unread. It may be asked again.
+    Withheld(u64),
 }
 
 /// `value` as a frame of its own, without a tag.

@@ -41,6 +41,7 @@ fn seeds() -> Vec<Seed> {
     let answers = |(id, (_, reply)): (u64, &(&str, Reply))| encoded(&(0_u32, id, reply));
     seeds.push(seed("all-in-frames", pieces(&(1..).zip(&replies).map(answers).collect::<Vec<_>>())));
     seeds.push(seed("busy", pieces(&[encoded(&(1_u32, 5_u64))])));
+    seeds.push(seed("withheld", pieces(&[encoded(&(4_u32, 5_u64))])));
     seeds.push(seed("farewell", pieces(&[encoded(&(3_u32, "bye"))])));
     seeds
 }

@@ -123,7 +123,12 @@ impl Leader {
 
 impl Missed {
     fn of(error: &ClientError, may_be_done: bool) -> Self {
-        Self { why: error.to_string(), may_be_done, leader: None, stay: matches!(error, ClientError::Busy) }
+        Self {
+            why: error.to_string(),
+            may_be_done,
+            leader: None,
+            stay: matches!(error, ClientError::Busy | ClientError::Withheld),
+        }
     }
 }
 

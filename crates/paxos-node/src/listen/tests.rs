@@ -14,12 +14,15 @@ use tracing::{
     span::{Attributes, Id, Record},
 };
 
+mod hostile;
+
 use super::*;
 use crate::{
     Inbox, Matching, Outbox,
     hello::Calling,
     link::{Failure, Link, Links, call},
     mailbox::{Input, Wait, mailbox},
+    parcel::{Parcel, Weight},
     told::LINES,
     wire::{Answer, Outbound},
 };
@@ -210,7 +213,10 @@ fn a_client_that_does_not_read_is_left() {
             }
         };
         // More than the buffers of the system take; answers that nobody asked for are as good as any.
-        let parcel = |_| answers.send((0..100_000).map(|id| Answer::Reply(id, 0)).collect());
+        let parcel = |_| {
+            let many = (0..100_000).map(|id| Answer::Reply(id, 0)).collect();
+            answers.send(Parcel { answers: many, weight: Weight::default() })
+        };
         assert!((0..16).all(|parcel_number| parcel(parcel_number).is_ok()));
         timeout(PATIENCE, serving).await.expect("it is left").unwrap();
     });
@@ -292,7 +298,7 @@ fn answers_come_back_with_their_ids() {
         let id = |ask: usize| asked[ask - 1].1;
         let answers = vec![Answer::Reply(id(3), 30), Answer::Busy(id(1)), Answer::Reply(id(2), 20)];
         let sender = sender.expect("it has connected"); // until the end, as that of a living process
-        sender.send(answers).unwrap();
+        sender.send(Parcel { answers, weight: Weight::default() }).unwrap();
         assert!(matches!(first.await, Err(crate::ClientError::Busy)));
         assert_eq!((second.await.unwrap(), third.await.unwrap()), (20, 30));
         listening.abort();

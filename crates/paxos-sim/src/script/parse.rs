@@ -24,6 +24,8 @@ impl Script {
         let (mut head, mut lines) = (Head::default(), Vec::new());
         for (position, line) in text.lines().enumerate() {
             let number = position + 1;
+            // `lines` takes away one of them, and a replay would write a line that reads as another.
+            let line = line.trim_end_matches('\r');
             let at = |what: String| ScriptError { line: number, what };
             if line.starts_with([' ', '\t']) {
                 continue;
