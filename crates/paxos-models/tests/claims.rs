@@ -1,5 +1,7 @@
 //! The claims that are small enough for every test run hold, with exactly the states they must have.
 
+use std::fs;
+
 use paxos_check::Limits;
 use paxos_models::claims;
 
@@ -10,4 +12,29 @@ fn the_quick_claims_hold_with_their_number_of_states() {
         assert_eq!(report.progress.states, claim.states, "{}", claim.what);
         assert_eq!(claim.is_kept(&report), Some(true), "{}: {:?}", claim.what, report.verdict);
     }
+}
+
+/// The tables of the book, which `cargo paxos check claims --markdown` writes, have every claim, with its number.
+#[test]
+fn the_book_claims_what_is_claimed() {
+    let chapter = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/src/checker.md");
+    let book = fs::read_to_string(chapter).expect("the chapter");
+    let cells = |line: &str| -> Vec<String> { line.split('|').map(|cell| cell.trim().to_owned()).collect() };
+    // What is explored, states, depth, seconds, MiB, command; with a bar before the first and after the last.
+    let rows: Vec<Vec<String>> =
+        book.lines().map(cells).filter(|row| row.len() == 8 && row[6].starts_with('`')).collect();
+    let rows = rows.iter().filter(|row| row[1] != "every run of");
+    let shown: Vec<_> = rows.map(|row| (row[6].as_str(), row[1].as_str(), row[2].replace(',', ""))).collect();
+    let claimed = claims::all();
+    let claimed: Vec<_> = claimed
+        .iter()
+        .map(|claim| {
+            let limit = claim.depth.map(|depth| format!(": **not exhaustive**, runs of up to {depth} choices"));
+            let what = format!("{}{}", claim.what, limit.unwrap_or_default());
+            (format!("`{}`", claim.name), what, claim.states.to_string())
+        })
+        .collect();
+    let claimed: Vec<_> =
+        claimed.iter().map(|(name, what, states)| (name.as_str(), what.as_str(), states.clone())).collect();
+    assert_eq!(shown, claimed);
 }

@@ -32,9 +32,9 @@ pub(super) struct Lamport {
 /// Every exhaustive run that the documentation claims, with its number of states
 #[derive(Args)]
 #[command(after_help = "Examples:
-  cargo paxos check claims                          all of them
+  cargo paxos check claims                          all but the largest
   cargo paxos check claims --quick --json           those of the tests, for a program
-  cargo paxos check claims --list                   their names
+  cargo paxos check claims --large --list           the names of all
   cargo paxos check claims basic log-campaigns      these two, with
                         --threads 1                 one thread
 
@@ -45,6 +45,9 @@ pub(super) struct Claims {
     /// Only those that the tests run too
     #[arg(long)]
     quick: bool,
+    /// Also the largest, which take long
+    #[arg(long, conflicts_with = "quick")]
+    large: bool,
     /// Say which there are, and run none
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     list: bool,
@@ -94,11 +97,11 @@ impl Lamport {
 impl Claims {
     pub(super) fn run(self) -> anyhow::Result<ExitCode> {
         if let Some(unknown) = self.names.iter().find(|name| claims::named(name).is_none()) {
-            return Ok(usage(format!("no claim is called {unknown:?}: see cargo paxos check claims --list")));
+            return Ok(usage(format!("no claim is called {unknown:?}: see cargo paxos check claims --large --list")));
         }
         let asked = |claim: &Claim| {
             let named = self.names.iter().any(|name| name == claim.name);
-            named || (self.names.is_empty() && (claim.quick || !self.quick))
+            named || (self.names.is_empty() && if self.quick { claim.quick } else { self.large || !claim.large })
         };
         let claims: Vec<Claim> = claims::all().into_iter().filter(asked).collect();
         if self.list {
