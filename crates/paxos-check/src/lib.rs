@@ -26,7 +26,6 @@ mod search;
 
 mod asleep;
 mod expand;
-mod minimise;
 mod report;
 mod seen;
 mod steps;

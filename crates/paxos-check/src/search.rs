@@ -2,12 +2,11 @@
 
 use std::{ops::Range, sync::atomic::Ordering, time::Instant};
 
-use paxos_sim::{Bounds, ChoiceOf, World};
+use paxos_sim::{Bounds, ChoiceOf, World, minimise};
 
 use crate::{
     Checkable, Limits, Progress, Report, Verdict,
     expand::{Found, Team},
-    minimise::minimise,
     report::resident,
     seen::Seen,
     steps::Steps,
@@ -40,7 +39,7 @@ pub fn check<P: Checkable>(
                     if let Some(invariant) = violated {
                         depth += 1;
                         let path = team.way_to(state, depth, &search.steps);
-                        let path = minimise(initial, bounds, invariant, path);
+                        let path = minimise(initial, invariant, &path);
                         break 'search Verdict::Violated { invariant, path };
                     }
                     if state + 1 >= limits.states {

@@ -28,6 +28,9 @@ pub enum Choice<T, Q> {
     Cut(NodeId, NodeId),
     /// The link from one node to another is whole again.
     Heal(NodeId, NodeId),
+    /// A node stops, as in `Crash`, and its disk turns out to have so many of the records that were not synced: the
+    /// first ones. A write may reach the disk before its sync returns.
+    CrashKeeping(NodeId, usize),
 }
 // ANCHOR_END: choice
 

@@ -114,7 +114,11 @@ where
             }
             Happening::Cut(from, to) => self.mark(from, '╱', &format!("the link {from} → {to} is cut")),
             Happening::Healed(from, to) => self.mark(from, '─', &format!("the link {from} → {to} is whole")),
-            Happening::Sent(_) | Happening::Duplicated(_) | Happening::Wrote(..) | Happening::Fact(..) => {}
+            Happening::Sent(_)
+            | Happening::TimerSet(..)
+            | Happening::Duplicated(_)
+            | Happening::Wrote(..)
+            | Happening::Fact(..) => {}
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! - [`Random`] chooses by a seed: a simulation, the same to the byte each time.
 //! - [`Script`] chooses by a text that a person wrote: a story with its expected lines, a golden test, a replay.
+//! - [`timed`] lets a clock choose: latencies, syncs, timers and everything that fails, drawn from a seed.
 //! - `paxos-check` chooses everything: a model checker.
 //!
 //! The world knows no protocol. It runs any [`Process`](paxos_process::Process) that is
@@ -42,6 +43,7 @@ mod choice;
 mod diagram;
 mod history;
 mod invariants;
+mod minimise;
 mod node;
 mod random;
 mod script;
@@ -49,11 +51,14 @@ mod setting;
 mod trace;
 mod watch;
 
+pub mod timed;
+
 pub use bounds::{Bounds, Spent};
 pub use choice::{Choice, ChoiceOf};
 pub use diagram::Diagram;
 pub use history::History;
 pub use invariants::Invariant;
+pub use minimise::minimise;
 pub use random::{Random, Tally};
 pub use script::{Command, Header, Links, Replayed, Script, ScriptError, Scriptable, Which, write_path};
 pub use setting::{Disk, Loopback, Setting};

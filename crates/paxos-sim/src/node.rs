@@ -108,6 +108,14 @@ impl<P: Observed + Clone> Node<P> {
     }
     // ANCHOR_END: crash
 
+    /// As [`crash`](Self::crash), but the first `kept` of the records that were not synced had reached the disk.
+    pub(crate) fn crash_keeping(&mut self, kept: usize) {
+        for record in self.unsynced.drain(..kept) {
+            self.disk.replay(record);
+        }
+        self.crash();
+    }
+
     pub(crate) fn set(&mut self, timer: P::Timer) {
         if let Err(position) = self.timers.binary_search(&timer) {
             self.timers.insert(position, timer);

@@ -155,7 +155,7 @@ impl Weights {
             Choice::Fire(..) => self.fire,
             Choice::Request(..) => 10,
             Choice::Sync(_) => self.sync,
-            Choice::Crash(_) => self.crash,
+            Choice::Crash(_) | Choice::CrashKeeping(..) => self.crash,
             Choice::Restart(_) => self.restart,
             Choice::Lose(_) => 2,
             // Links are cut and healed by the shape: see `partition`.
@@ -208,7 +208,7 @@ impl Tally {
             Choice::Duplicate(_) => (self.delivered, self.duplicated) = (self.delivered + 1, self.duplicated + 1),
             Choice::Drop(_) => self.dropped += 1,
             Choice::Fire(..) => self.fired += 1,
-            Choice::Crash(_) => self.crashes += 1,
+            Choice::Crash(_) | Choice::CrashKeeping(..) => self.crashes += 1,
             Choice::Cut(..) => self.cuts += 1,
             Choice::Request(..) | Choice::Sync(_) | Choice::Restart(_) | Choice::Lose(_) | Choice::Heal(..) => {}
         }

@@ -23,7 +23,8 @@
 //!
 //! Commands: `request n1 …`, `deliver`, `duplicate` and `drop` with a message (`n1 n2 Prepare b1.1`: from, to, and
 //! the beginning of its text; or its number), `deliver` alone (everything in flight now, once), `sync n1` or `sync`
-//! (all), `fire n1 Retry`, `crash n1`, `restart n1`, `lose n1` (its disk, while
+//! (all), `fire n1 Retry`, `crash n1`, `crash n1 keeping 2` (of its unsynced
+//! records, the disk has the first two), `restart n1`, `lose n1` (its disk, while
 //! it is down), `cut n1 n2` (the link from n1 to n2, in this direction), `cut n1` (all
 //! its links, both ways), `heal` with the same (`heal` alone: all), and `stabilize` (sync and deliver until all is
 //! quiet).
@@ -152,8 +153,8 @@ pub enum Command {
     Fire(NodeId, String),
     /// One disk has everything, or all have.
     Sync(Option<NodeId>),
-    /// A node stops.
-    Crash(NodeId),
+    /// A node stops, and so many of the records that were not synced are on its disk all the same.
+    Crash(NodeId, usize),
     /// A node is back.
     Restart(NodeId),
     /// The disk of a node that is down is lost.

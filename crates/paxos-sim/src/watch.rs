@@ -29,6 +29,8 @@ pub enum Happening<'a, P: Observed> {
     Dropped(&'a Packet<P::Message>),
     /// The application of a node has asked.
     Asked(NodeId, &'a P::Request),
+    /// A node has set a timer, or restarted it: how long it takes is the business of whoever chooses.
+    TimerSet(NodeId, P::Timer),
     /// A timer has gone off.
     Fired(NodeId, P::Timer),
     /// A record is written; it is stable when the node syncs.

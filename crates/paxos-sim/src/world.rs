@@ -139,6 +139,10 @@ impl<P: Observed + Clone + Hash> World<P> {
                 up(id).or_else(|| (!self.has_unsynced(*id)).then(|| format!("{id} has nothing to sync")))
             }
             Choice::Request(id, _) | Choice::Crash(id) => up(id),
+            Choice::CrashKeeping(id, kept) => up(id).or_else(|| {
+                let unsynced = self.unsynced(*id);
+                (unsynced < *kept).then(|| format!("{id} has {unsynced} unsynced records, not {kept}"))
+            }),
             Choice::Restart(id) | Choice::Lose(id) => match node(id) {
                 Ok(position) if self.nodes[position].up => Some(format!("{id} is up")),
                 Ok(position) if matches!(choice, Choice::Lose(_)) => {
@@ -179,6 +183,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             | Choice::Request(id, _)
             | Choice::Sync(id)
             | Choice::Crash(id)
+            | Choice::CrashKeeping(id, _)
             | Choice::Restart(id)
             | Choice::Lose(id) => {
                 let position = self.position(*id).expect("a choice names a node of this world");
@@ -207,11 +212,8 @@ impl<P: Observed + Clone + Hash> World<P> {
                 self.step(position, Event::Request(request.clone()), watch);
             }
             Choice::Sync(_) => self.sync(position, watch),
-            Choice::Crash(_) => {
-                self.spent.crashes = self.spent.crashes.saturating_add(1);
-                watch.see(Happening::Crashed(id, self.nodes[position].unsynced.len()));
-                self.node(position).crash();
-            }
+            Choice::Crash(_) => self.crash(position, 0, watch),
+            Choice::CrashKeeping(_, kept) => self.crash(position, *kept, watch),
             Choice::Restart(_) => {
                 let memory = self.nodes[position].disk.memory();
                 watch.see(Happening::Restarted(id, &memory));

@@ -81,7 +81,11 @@ where
             Happening::Restarted(node, _) => self.note(node, "restarts"),
             Happening::Cut(from, to) => self.note(to, &format!("hears {from} no more")),
             Happening::Healed(from, to) => self.note(to, &format!("hears {from} again")),
-            Happening::Sent(_) | Happening::Duplicated(_) | Happening::Wrote(..) | Happening::Fact(..) => {}
+            Happening::Sent(_)
+            | Happening::Duplicated(_)
+            | Happening::TimerSet(..)
+            | Happening::Wrote(..)
+            | Happening::Fact(..) => {}
         }
     }
 }

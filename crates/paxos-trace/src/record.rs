@@ -186,7 +186,7 @@ where
             Happening::Restarted(node, _) => self.event(node, json!({"ev": "restart"})),
             Happening::Cut(from, to) => self.event(to, json!({"ev": "cut", "from": from.to_string()})),
             Happening::Healed(from, to) => self.event(to, json!({"ev": "healed", "from": from.to_string()})),
-            Happening::Sent(_) | Happening::Fact(..) => {}
+            Happening::Sent(_) | Happening::TimerSet(..) | Happening::Fact(..) => {}
         }
     }
 

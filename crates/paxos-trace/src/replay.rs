@@ -214,7 +214,7 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
             Does::Synced if self.run.node.is_some() && !stage.world.has_unsynced(node) => {}
             Does::Synced => stage.apply(Choice::Sync(node), watch)?,
             Does::Checkpoint { records } => stage.of(node).stable = *records,
-            Does::Crashed => stage.crash(node, watch)?,
+            Does::Crashed { forgets } => stage.crash(node, *forgets, watch)?,
             Does::Lost => stage.apply(Choice::Lose(node), watch)?,
             Does::Restart => stage.apply(Choice::Restart(node), watch)?,
             Does::Cut { from } => stage.apply(Choice::Cut(*from, node), watch)?,
@@ -247,7 +247,7 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
                      written in part, which no world has a choice for"
                 ));
             }
-            _ => stage.crash(node, watch)?,
+            _ => stage.crash(node, None, watch)?,
         }
         stage.apply(Choice::Restart(node), watch)
     }
@@ -287,9 +287,16 @@ impl<P: Scriptable> Stage<P> {
         found.ok_or_else(|| format!("no {} is in flight from {} to {}", packet.message, packet.from, packet.to))
     }
 
-    fn crash(&mut self, node: NodeId, watch: &mut impl Watch<P>) -> Result<(), String> {
-        self.apply(Choice::Crash(node), watch)?;
+    /// A node stops and forgets so many records, or all that were not synced.
+    fn crash(&mut self, node: NodeId, forgets: Option<u64>, watch: &mut impl Watch<P>) -> Result<(), String> {
+        let unsynced = self.world.unsynced(node) as u64;
+        let kept = unsynced.saturating_sub(forgets.unwrap_or(unsynced));
+        match usize::try_from(kept) {
+            Ok(kept) if 0 < kept => self.apply(Choice::CrashKeeping(node, kept), watch)?,
+            _ => self.apply(Choice::Crash(node), watch)?,
+        }
         let of = self.of(node);
+        of.stable += kept;
         of.unsynced = 0;
         of.wrote.clear();
         of.told.clear();

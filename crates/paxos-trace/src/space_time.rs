@@ -198,7 +198,7 @@ where
             }
             Happening::Cut(from, to) => self.mark(to, "╱", "#c00", &format!("hears {from} no more")),
             Happening::Healed(from, to) => self.mark(to, "─", "#000", &format!("hears {from} again")),
-            Happening::Wrote(..) | Happening::Fact(..) => {}
+            Happening::TimerSet(..) | Happening::Wrote(..) | Happening::Fact(..) => {}
         }
     }
 }

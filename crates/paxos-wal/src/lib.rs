@@ -44,8 +44,8 @@
 //! # Reading order
 //!
 //! `wal.rs` has the three writes: append, sync, replace. `recovery.rs` says what is believed on the way back, and
-//! why. `format.rs` is the table above as code; `directory.rs` is what a file system needs before it keeps a name;
-//! `note.rs` is what is known of the log without it.
+//! why. `format.rs` is the table above as code; `image.rs` is a log without a disk, for simulations; `directory.rs` is what a
+//! file system needs before it keeps a name; `note.rs` is what is known of the log without it.
 //!
 //! # What it does not do
 //!
@@ -69,6 +69,8 @@ mod recovery;
 
 mod format;
 
+mod image;
+
 mod directory;
 
 mod note;
@@ -77,6 +79,7 @@ mod error;
 
 pub use error::{Damage, WalError};
 pub use format::MAX_RECORD;
+pub use image::Image;
 pub use recovery::{Recovered, TornTail};
 pub use wal::Wal;
 

@@ -96,6 +96,11 @@ pub(crate) fn read_back(mut file: File, path: &Path) -> Result<ReadBack, WalErro
     let length = file.metadata().map_err(refused)?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.read_to_end(&mut bytes).map_err(refused)?;
+    read(bytes, path)
+}
+
+/// Takes apart what was read from `path`.
+pub(crate) fn read(bytes: Vec<u8>, path: &Path) -> Result<ReadBack, WalError> {
     let mut scan = Scan { bytes: &bytes, path, offset: 0 };
     let mut next_sequence = scan.file_header()?;
     let (mut records, mut torn) = (Vec::new(), None);

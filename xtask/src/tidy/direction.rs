@@ -27,7 +27,8 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
     ),
     (Pure, "paxos", ALL_PURE),
     // The simulator and the checker need the words ballot and fact to state the invariants, but no protocol.
-    (Driver, "paxos-sim", &["paxos-process", "paxos-messages", "paxos-quorums"]),
+    // Its disks hold the real log's bytes and are read back by the real recovery.
+    (Driver, "paxos-sim", &["paxos-process", "paxos-messages", "paxos-quorums", "paxos-codec", "paxos-wal"]),
     // What it writes and reads are the words that a world and a script know already.
     (Driver, "paxos-trace", &["paxos-process", "paxos-messages", "paxos-quorums", "paxos-sim"]),
     (Driver, "paxos-check", &["paxos-process", "paxos-messages", "paxos-sim"]),

@@ -122,7 +122,8 @@ fn command(words: &[&str], line: &str) -> Result<Command, String> {
         ["fire", id, timer] => Command::Fire(node(id)?, (*timer).to_owned()),
         ["sync"] => Command::Sync(None),
         ["sync", id] => Command::Sync(Some(node(id)?)),
-        ["crash", id] => Command::Crash(node(id)?),
+        ["crash", id] => Command::Crash(node(id)?, 0),
+        ["crash", id, "keeping", kept] => Command::Crash(node(id)?, number(kept)?),
         ["restart", id] => Command::Restart(node(id)?),
         ["lose", id] => Command::Lose(node(id)?),
         ["cut", nodes @ ..] if !nodes.is_empty() => Command::Cut(links(nodes)?),
@@ -131,7 +132,7 @@ fn command(words: &[&str], line: &str) -> Result<Command, String> {
         [first, ..] => {
             return Err(format!(
                 "`{first}` and what follows is no command; commands are: request n1 …, deliver [n1 n2 MESSAGE | \
-                 NUMBER], duplicate …, drop …, sync [n1], fire n1 TIMER, crash n1, restart n1, lose n1, cut n1 [n2], \
+                 NUMBER], duplicate …, drop …, sync [n1], fire n1 TIMER, crash n1 [keeping 3], restart n1, lose n1, cut n1 [n2], \
                  heal [n1 [n2]], stabilize"
             ));
         }

@@ -97,7 +97,8 @@ fn carry_out<P: Scriptable>(command: &Command, world: &mut World<P>, watch: &mut
             Choice::Fire(*id, *timer.ok_or_else(|| format!("{id} has not set a timer {name}"))?)
         }
         Command::Sync(Some(id)) => Choice::Sync(*id),
-        Command::Crash(id) => Choice::Crash(*id),
+        Command::Crash(id, 0) => Choice::Crash(*id),
+        Command::Crash(id, kept) => Choice::CrashKeeping(*id, *kept),
         Command::Restart(id) => Choice::Restart(*id),
         Command::Lose(id) => Choice::Lose(*id),
     };
@@ -199,7 +200,8 @@ impl<P: Scriptable> Below<P> {
             }
             Happening::Cut(from, to) => self.line("cut", &format!("{from} → {to}")),
             Happening::Healed(from, to) => self.line("heal", &format!("{from} → {to}")),
-            Happening::Fired(..)
+            Happening::TimerSet(..)
+            | Happening::Fired(..)
             | Happening::Asked(..)
             | Happening::Sent(_)
             | Happening::Duplicated(_)
@@ -257,7 +259,8 @@ pub fn write_path<P: Scriptable>(header: &Header, about: &str, mut world: World<
             Choice::Fire(id, timer) => format!("fire {id} {timer}"),
             Choice::Request(id, request) => format!("request {id} {request}"),
             Choice::Sync(id) => format!("sync {id}"),
-            Choice::Crash(id) => format!("crash {id}"),
+            Choice::Crash(id) | Choice::CrashKeeping(id, 0) => format!("crash {id}"),
+            Choice::CrashKeeping(id, kept) => format!("crash {id} keeping {kept}"),
             Choice::Restart(id) => format!("restart {id}"),
             Choice::Lose(id) => format!("lose {id}"),
             Choice::Cut(from, to) => format!("cut {from} {to}"),

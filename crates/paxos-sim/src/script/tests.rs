@@ -47,3 +47,12 @@ fn values_may_hold_spaces() {
     let which = Which::Like { from: NodeId(1), to: NodeId(1), text: "Accept b1.1 two  spaces".to_owned() };
     assert_eq!(script.lines[2].command, Some(Command::Drop(which)));
 }
+
+#[test]
+fn a_crash_may_keep_records_and_a_head_may_have_options() {
+    let text = "protocol basic\nnodes 3\noption window 8\ncrash n1 keeping 2\ncrash n2\n";
+    let script = Script::parse(text).expect("it can be read");
+    let commands: Vec<_> = script.lines.iter().filter_map(|line| line.command.clone()).collect();
+    assert_eq!(commands, [Command::Crash(NodeId(1), 2), Command::Crash(NodeId(2), 0)]);
+    assert_eq!(script.header.options.get("window"), Some(&8));
+}

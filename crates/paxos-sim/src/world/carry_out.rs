@@ -4,12 +4,12 @@
 use std::{collections::VecDeque, hash::Hash, sync::Arc};
 
 use paxos_messages::{Fact, Observed, Slot};
-use paxos_process::{Effects, EffectsOf, Event, EventOf, Outgoing, TimerOp};
+use paxos_process::{Effects, EffectsOf, Event, EventOf, NodeId, Outgoing, TimerOp};
 
 use super::{World, fingerprint};
 use crate::{
     Disk, Happening, History, Loopback, Packet, Watch,
-    node::{Held, HeldOf},
+    node::{Held, HeldOf, Node},
 };
 
 impl<P: Observed + Clone + Hash> World<P> {
@@ -45,6 +45,24 @@ impl<P: Observed + Clone + Hash> World<P> {
         if let Some(event) = to_self.pop_front() {
             self.loop_back(position, event, to_self, watch);
         }
+    }
+
+    pub(super) fn crash(&mut self, position: usize, kept: usize, watch: &mut impl Watch<P>) {
+        self.spent.crashes = self.spent.crashes.saturating_add(1);
+        let Node { id, unsynced, .. } = &*self.nodes[position];
+        watch.see(Happening::Crashed(*id, unsynced.len() - kept));
+        self.node(position).crash_keeping(kept);
+    }
+
+    /// How many records a node has written that a crash may forget.
+    #[must_use]
+    pub fn unsynced(&self, id: NodeId) -> usize {
+        self.position(id).map_or(0, |position| self.nodes[position].unsynced.len())
+    }
+
+    /// What replaying the disk of a node gives.
+    pub(crate) fn disk(&self, id: NodeId) -> &P {
+        &self.nodes[self.position(id).expect("a node of this world")].disk
     }
 
     /// One step of a node, and whatever it says to itself if that arrives at once.
@@ -93,7 +111,10 @@ impl<P: Observed + Clone + Hash> World<P> {
         }
         for timer in out.timers.drain(..) {
             match timer {
-                TimerOp::Set(timer) => self.node(position).set(timer),
+                TimerOp::Set(timer) => {
+                    watch.see(Happening::TimerSet(id, timer));
+                    self.node(position).set(timer);
+                }
                 TimerOp::Cancel(timer) => self.node(position).unset(timer),
             }
         }
