@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use paxos_process::NodeId;
 use serde_json::{Value, json};
 
@@ -43,6 +43,10 @@ pub(crate) struct Cluster {
     /// Every node serves counters, as Prometheus text over HTTP, at a free port
     #[arg(long)]
     metrics: bool,
+    /// Every node writes all that happens to it to a file in this directory, n1.run, n2.run, …, as paxos-run/1, for
+    /// `paxos trace`: from the first start of a new cluster on
+    #[arg(long, value_name = "DIR", visible_alias = "trace")]
+    record: Option<PathBuf>,
     /// Print one JSON object for everything that happens
     #[arg(long)]
     json: bool,
@@ -56,6 +60,7 @@ const EXAMPLES: &str = "Examples:
   paxos cluster --nodes 5 --data /tmp/five --port 7001
   paxos cluster --data /tmp/five                  the same five again, where they were
   paxos kv put --cluster /tmp/five colour blue    from another terminal
+  paxos cluster --data here --record here-runs    and paxos trace here-runs/*.run --to script, when it has ended
   kill -9 PID                                     it is started again
   kill PID                                        it stays down; paxos node --config /tmp/five/cluster.toml --id 2 starts it
 
@@ -90,8 +95,14 @@ impl Cluster {
             )));
         }
         let metrics = if self.metrics { vec!["--metrics".to_owned(), "127.0.0.1:0".to_owned()] } else { Vec::new() };
-        let mut running =
-            Running { supervisor: Supervisor::new(place, metrics, ears)?, json: self.json, down: BTreeMap::new() };
+        if let Some(directory) = &self.record {
+            std::fs::create_dir_all(directory).with_context(|| format!("cannot create {}", directory.display()))?;
+        }
+        let mut running = Running {
+            supervisor: Supervisor::new(place, metrics, ears)?.recording(self.record),
+            json: self.json,
+            down: BTreeMap::new(),
+        };
         running.introduce(is_new);
         running.keep()?;
         Ok(ExitCode::SUCCESS)

@@ -15,6 +15,7 @@ mod corrupt;
 mod decree;
 mod demo;
 mod fuzz;
+mod judge;
 mod kv;
 mod load;
 mod mutants;
@@ -25,6 +26,8 @@ mod replay;
 mod search;
 mod sim;
 mod torture;
+mod trace;
+mod worlds;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -66,6 +69,8 @@ enum Command {
     Fuzz(fuzz::Fuzz),
     Torture(torture::Torture),
     Corrupt(corrupt::Corrupt),
+    Trace(trace::TraceCommand),
+    Judge(judge::Judge),
 }
 
 fn main() -> ExitCode {
@@ -83,6 +88,8 @@ fn main() -> ExitCode {
         Command::Fuzz(command) => command.run(),
         Command::Torture(command) => command.run(),
         Command::Corrupt(command) => command.run(),
+        Command::Trace(command) => command.run(),
+        Command::Judge(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -1,7 +1,7 @@
 //! `paxos node`: one node of a replicated key-value store. Here the protocol, the store, the driver and the disk meet.
 //!
 //! In reading order: `settings.rs` is where its options come from; `words.rs` what its clients ask and hear; `watch.rs`
-//! what it logs; `metrics.rs` what it counts for others; `ending.rs` and `logging.rs` what it shares with `basic.rs`,
+//! what it logs; `record.rs` what it writes down of its run; `metrics.rs` what it counts for others; `ending.rs` and `logging.rs` what it shares with `basic.rs`,
 //! the node of a single decision.
 
 use std::{
@@ -32,11 +32,14 @@ mod watch;
 
 mod metrics;
 
+mod record;
+
 mod basic;
 mod ending;
 mod logging;
 
 use logging::LogFormat;
+use record::Recording;
 use settings::{Flags, Settings};
 use words::Answering;
 
@@ -140,6 +143,10 @@ impl Settings {
             delay: self.delay,
         };
         let watch = watch::Watch::new(self.id);
+        let watch = match &self.record {
+            Some(file) => Recording::to(file, ("kv", self.quorums), self.id, records, watch)?,
+            None => Recording::off(self.id, watch),
+        };
         let node = match self.disk_faults {
             None => paxos_node::Node::start(config, service, recovered, store, watch),
             Some(faults) => {

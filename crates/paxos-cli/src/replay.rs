@@ -1,17 +1,17 @@
 //! `paxos run`: a script, replayed and drawn.
 
-use std::{io, path::PathBuf, process::ExitCode};
+use std::{hash::Hash, io, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::Args;
-use paxos_basic::Replica;
-use paxos_mutants::{Mutant, Wrong, WrongLog};
-use paxos_sim::{Diagram, Happening, Script, Scriptable, Watch, World};
+use paxos_sim::{Diagram, Happening, Invariant, Script, Scriptable, Watch, World};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
 
 use crate::{
     args::usage,
     output::{colours, say},
+    worlds::{InWorld, Kind, enter},
 };
 
 const EXAMPLES: &str = "\
@@ -21,7 +21,7 @@ Examples:
   cargo paxos run crates/paxos-multi/tests/scripts/stable_leader.script
   cargo paxos run story.script --no-diagram > told.script    the script with its lines filled in
 
-A script is plain text: a head (protocol basic or multi, nodes 3), then one command a line: request n1 propose a,
+A script is plain text: a head (protocol basic, multi or kv, nodes 3), then one command a line: request n1 propose a,
 deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize.
 
 Exit code: 0 every invariant held, 1 one was violated, or the one that the script expects to be was not, 2 usage or no
@@ -52,37 +52,22 @@ impl Run {
             Ok(script) => script,
             Err(error) => return Ok(usage(format!("{name} is no script: {error}"))),
         };
-        let (setting, quorums) = (script.header.setting(), script.header.quorums);
-        let mutant = match script.header.mutant.as_deref().map(str::parse::<Mutant>).transpose() {
-            Ok(mutant) => mutant,
-            Err(error) => return Ok(usage(format!("{name}: {error}"))),
-        };
-        if let Some(other) = mutant.filter(|mutant| mutant.protocol() != script.header.protocol) {
-            return Ok(usage(format!("{name}: {other} is a mutant of protocol {}", other.protocol())));
-        }
-        match (script.header.protocol.as_str(), mutant) {
-            ("basic", None) => self.replay(&script, World::new(setting, |id| Replica::<String>::new(id, quorums))),
-            ("basic", Some(_)) => {
-                self.replay(&script, World::new(setting, |id| Wrong::<String>::new(mutant, id, quorums)))
-            }
-            ("multi", None) => {
-                let replica = |id| paxos_multi::Replica::<String>::new(id, quorums, paxos_multi::Options::default());
-                self.replay(&script, World::new(setting, replica))
-            }
-            ("multi", Some(_)) => {
-                self.replay(&script, World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums)))
-            }
-            (protocol, _) => {
-                Ok(usage(format!("{name}: no protocol is called {protocol:?}; there are `basic` and `multi`")))
-            }
+        match enter(&script.header, Replay { command: &self, script: &script }) {
+            Ok(outcome) => outcome,
+            Err(problem) => Ok(usage(format!("{name}: {problem}"))),
         }
     }
 
-    fn replay<P: Scriptable>(&self, script: &Script, world: World<P>) -> anyhow::Result<ExitCode> {
+    fn replay<P: Scriptable>(
+        &self,
+        script: &Script,
+        world: World<P>,
+        judged: &[Invariant],
+    ) -> anyhow::Result<ExitCode> {
         let coloured = colours(&io::stdout()) && !self.json;
         let mut diagram = Diagram::new(world.setting().quorums.members(), coloured);
         let mut draw = |happening: Happening<'_, P>| diagram.see(happening);
-        let replayed = match script.replay(world.clone(), &mut draw) {
+        let replayed = match script.replay_judged(world.clone(), judged, &mut draw) {
             Ok(replayed) => replayed,
             Err(error) => {
                 // The story up to the command that cannot be carried out is what one needs to mend it.
@@ -121,5 +106,21 @@ impl Run {
             eprintln!("violated: {invariant}, first after line {line}");
         }
         Ok(code)
+    }
+}
+
+struct Replay<'a> {
+    command: &'a Run,
+    script: &'a Script,
+}
+
+impl InWorld for Replay<'_> {
+    type Output = anyhow::Result<ExitCode>;
+
+    fn run<P>(self, fresh: impl Fn() -> World<P>, kind: &Kind) -> Self::Output
+    where
+        P: Scriptable<Message: Serialize + DeserializeOwned> + Hash,
+    {
+        self.command.replay(self.script, fresh(), &kind.judged)
     }
 }

@@ -1,6 +1,9 @@
 //! `paxos sim`: runs chosen by a seed.
 
-use std::{fs::File, io::BufWriter, path::PathBuf, process::ExitCode, sync::atomic::Ordering};
+use std::{
+    collections::BTreeMap, fs::File, hash::Hash, io::BufWriter, path::PathBuf, process::ExitCode,
+    sync::atomic::Ordering,
+};
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
@@ -12,6 +15,8 @@ use paxos_quorums::Quorums;
 use paxos_sim::{
     Bounds, ChoiceOf, Happening, Header, Invariant, Random, Scriptable, Setting, Tally, Trace, Watch, World,
 };
+use paxos_trace::Recorder;
+use serde::Serialize;
 use serde_json::json;
 
 use crate::{
@@ -46,6 +51,7 @@ Examples:
   cargo paxos sim basic --seed 7                           one run
   cargo paxos sim basic --seed 1 --runs 1000               a thousand runs, seeds 1 to 1000
   cargo paxos sim basic --seed 1 --runs 100 --trace t.ndjson   and their paxos-trace/1, for an outside validator
+  cargo paxos sim basic --seed 7 --record seven.run        the run itself, for `cargo paxos trace`
   cargo paxos sim basic --seed 1 --runs 5000 --mutant M1   how soon does chance find a bug?
 
 Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
@@ -108,6 +114,9 @@ struct Options {
     /// Write what was promised, proposed, voted and learned to this file, as paxos-trace/1
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Write the run itself to this file, as paxos-run/1, for `cargo paxos trace`: of one run only
+    #[arg(long, value_name = "FILE", conflicts_with = "runs")]
+    record: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -117,6 +126,8 @@ struct Options {
 struct Simulation<'a, P: Observed> {
     protocol: &'static str,
     mutant: Option<Mutant>,
+    /// What the protocol is told beside.
+    told: BTreeMap<String, u64>,
     options: &'a Options,
     steps: usize,
     bounds: Bounds<P::Request>,
@@ -148,10 +159,26 @@ impl Basic {
         let bounds = Bounds { fires, duplicates, drops, crashes, may_crash, ..claims::rivals(self.proposers) };
         let (steps, mutant) = (options.steps.unwrap_or(400) as usize, self.mutant);
         match mutant {
-            None => Simulation { protocol: "basic", mutant, options, steps, bounds, chooser: Random::new }
-                .run(|| World::new(setting, |id| paxos_basic::Replica::new(id, quorums))),
-            Some(_) => Simulation { protocol: "basic", mutant, options, steps, bounds, chooser: Random::new }
-                .run(|| World::new(setting, |id| Wrong::new(mutant, id, quorums))),
+            None => Simulation {
+                protocol: "basic",
+                mutant,
+                told: BTreeMap::new(),
+                options,
+                steps,
+                bounds,
+                chooser: Random::new,
+            }
+            .run(|| World::new(setting, |id| paxos_basic::Replica::new(id, quorums))),
+            Some(_) => Simulation {
+                protocol: "basic",
+                mutant,
+                told: BTreeMap::new(),
+                options,
+                steps,
+                bounds,
+                chooser: Random::new,
+            }
+            .run(|| World::new(setting, |id| Wrong::new(mutant, id, quorums))),
         }
     }
 }
@@ -181,12 +208,14 @@ impl Multi {
         };
         let steps = options.steps.unwrap_or(3_000) as usize;
         let log = paxos_multi::Options { window: self.window, retain: 2 * self.window };
+        let told =
+            [("window", log.window), ("retain", log.retain)].map(|(name, value)| (name.to_owned(), value)).into();
         let chooser = |seed| Random::new(seed).ticking();
         let setting = Setting::new(quorums);
         match mutant {
-            None => Simulation { protocol: "multi", mutant, options, steps, bounds, chooser }
+            None => Simulation { protocol: "multi", mutant, told, options, steps, bounds, chooser }
                 .run(|| World::new(setting, |id| paxos_multi::Replica::<String>::new(id, quorums, log))),
-            Some(_) => Simulation { protocol: "multi", mutant, options, steps, bounds, chooser }
+            Some(_) => Simulation { protocol: "multi", mutant, told: BTreeMap::new(), options, steps, bounds, chooser }
                 .run(|| World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums))),
         }
     }
@@ -203,7 +232,7 @@ struct Total {
     slots: u64,
 }
 
-impl<P: Scriptable> Simulation<'_, P> {
+impl<P: Scriptable<Message: Serialize> + Hash> Simulation<'_, P> {
     fn run(&self, fresh: impl Fn() -> World<P>) -> anyhow::Result<ExitCode> {
         let Options { seed: first, runs, nodes, json, .. } = *self.options;
         if first.checked_add(runs).is_none() {
@@ -214,6 +243,13 @@ impl<P: Scriptable> Simulation<'_, P> {
             Some(file) => {
                 let opened = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
                 Some(Trace::new(BufWriter::new(opened), NodeSet::first(nodes)))
+            }
+        };
+        let mut recorder = match &self.options.record {
+            None => None,
+            Some(file) => {
+                let opened = File::create(file).with_context(|| format!("cannot write {}", file.display()))?;
+                Some(Recorder::of_world(BufWriter::new(opened), &self.header()?))
             }
         };
         let stop = search::stop_on_interrupt()?;
@@ -231,7 +267,7 @@ impl<P: Scriptable> Simulation<'_, P> {
                 &Invariant::ALL,
                 self.steps,
                 &mut path,
-                &mut Tracing(trace.as_mut()),
+                &mut Tracing(trace.as_mut(), recorder.as_mut()),
             );
             total.add(&tally, world.history().learned().iter().count() as u64);
             bar.inc(1);
@@ -245,6 +281,9 @@ impl<P: Scriptable> Simulation<'_, P> {
         }
         bar.finish_and_clear();
         self.print(&total, failed.as_ref());
+        if let (Some(recorder), Some(file)) = (recorder, &self.options.record) {
+            recorder.finish().with_context(|| format!("cannot write {}", file.display()))?;
+        }
         if let (Some(trace), Some(file)) = (trace, &self.options.trace) {
             trace.finish().with_context(|| format!("cannot write {}", file.display()))?;
         }
@@ -255,6 +294,12 @@ impl<P: Scriptable> Simulation<'_, P> {
         })
     }
 
+    /// The world of its runs.
+    fn header(&self) -> anyhow::Result<Header> {
+        let (mutant, options) = (self.mutant.map(|mutant| mutant.to_string()), self.told.clone());
+        Ok(Header { mutant, options, ..Header::new(self.protocol, self.options.nodes)? })
+    }
+
     fn script(
         &self,
         world: &World<P>,
@@ -262,9 +307,7 @@ impl<P: Scriptable> Simulation<'_, P> {
         invariant: Invariant,
         path: &[ChoiceOf<P>],
     ) -> anyhow::Result<String> {
-        let mut header = Header::new(self.protocol, self.options.nodes)?;
-        header.mutant = self.mutant.map(|mutant| mutant.to_string());
-        header.expect = Some(invariant);
+        let header = Header { expect: Some(invariant), ..self.header()? };
         search::script(&header, &format!("Seed {seed} violates {invariant}."), world, path)
     }
 
@@ -336,12 +379,16 @@ impl Total {
     }
 }
 
-/// A trace, if one is wanted.
-struct Tracing<'a>(Option<&'a mut Trace<BufWriter<File>>>);
+/// A trace and a record, if they are wanted.
+struct Tracing<'a>(Option<&'a mut Trace<BufWriter<File>>>, Option<&'a mut Recorder<BufWriter<File>>>);
 
-impl<P: Observed<Decree: std::fmt::Display>> Watch<P> for Tracing<'_> {
+impl<P: Scriptable<Message: Serialize>> Watch<P> for Tracing<'_> {
     fn see(&mut self, happening: Happening<'_, P>) {
-        if let Some(trace) = &mut self.0 {
+        let Self(trace, recorder) = self;
+        if let Some(recorder) = recorder {
+            Watch::<P>::see(*recorder, happening);
+        }
+        if let Some(trace) = trace {
             trace.see(happening);
         }
     }

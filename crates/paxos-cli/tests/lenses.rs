@@ -230,3 +230,50 @@ fn what_must_hold_holds_for_a_while_and_what_fails_can_be_repeated() {
     assert!(expect(2, &["fuzz", "no-such-target"]).contains("there are frames, hello,"));
     assert!(expect(2, &["fuzz", "frames", "--input", "no such file"]).contains("cannot read"));
 }
+
+#[test]
+fn a_run_that_was_recorded_is_replayed_judged_and_told_in_other_forms() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let at = |name: &str| directory.path().join(name).display().to_string();
+    let (run, script) = (at("r.run"), at("r.script"));
+    for (protocol, seed) in [("basic", "7"), ("multi", "3")] {
+        expect(0, &["sim", protocol, "--seed", seed, "--record", &run, "--trace", &at("sim.ndjson")]);
+        expect(0, &["trace", &run, "--to", "tla", "-o", &at("run.ndjson")]);
+        let [direct, replayed] = ["sim.ndjson", "run.ndjson"].map(|name| fs::read(at(name)).expect("a trace"));
+        assert!(direct == replayed, "a run and its replay give one trace");
+        assert_eq!(json(0, &["judge", &at("run.ndjson"), "--json"])["verdict"], "allowed");
+        assert!(expect(0, &["trace", &run, "--to", "script", "-o", &script]).contains("held: every invariant"));
+        expect(0, &["run", &script]);
+        expect(0, &["trace", &script, "--to", "run", "-o", &at("again.run")]);
+        assert!(fs::read(&run).expect("a run") == fs::read(at("again.run")).expect("a run"), "a script is its run");
+        for (form, words) in
+            [("text", "├──────▶│"), ("mermaid", "sequenceDiagram"), ("svg", "</svg>"), ("test", "#[test]")]
+        {
+            assert!(expect(0, &["trace", &run, "--to", form, "--first", "200"]).contains(words), "{form}");
+        }
+    }
+    assert!(expect(2, &["trace", &at("sim.ndjson")]).contains("its format is \"paxos-trace/1\""));
+    assert!(expect(2, &["trace", &at("none")]).contains("No such file"));
+}
+
+#[test]
+fn a_wrong_history_and_a_wrong_trace_are_told_apart_and_judged() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("h.ndjson").display().to_string();
+    let get = |value: &str| {
+        format!(
+            "{{\"client\":1,\"op\":\"get\",\"key\":\"k\",\"result\":{value},\"invoke_ns\":1,\"return_ns\":2,\"outcome\":\"ok\"}}\n"
+        )
+    };
+    fs::write(&file, get("null")).expect("it is written");
+    assert_eq!(json(0, &["judge", &file, "--json"])["verdict"], "linearizable");
+    fs::write(&file, get("\"x\"")).expect("it is written");
+    assert_eq!(json(1, &["judge", &file, "--json"])["verdict"], "not linearizable");
+    // A mutant runs to its end here, whatever fails: the trace alone must tell.
+    let sim = ["sim", "basic", "--seed", "1", "--runs", "500", "--mutant", "M4", "--trace", &file];
+    expect(1, &sim);
+    let judged = json(1, &["judge", &file, "--json"]);
+    assert_eq!((&judged["verdict"], &judged["format"]), (&"not allowed".into(), &"paxos-trace/1".into()));
+    fs::write(&file, "{}").expect("it is written");
+    assert!(expect(2, &["judge", &file]).contains("is no paxos-history/1"));
+}

@@ -1,4 +1,4 @@
-//! Judges what clients saw.
+//! Judges what clients saw, and what nodes said.
 //!
 //! A store may be judged from inside, by what its nodes say to each other. This crate judges it from outside, by
 //! nothing but what its clients asked and heard: a *history*. It knows nothing of the store and shares no code with it,
@@ -11,7 +11,8 @@
 //!
 //! In reading order: [`Call`] is one operation as its client saw it; `lines` is how a history is written,
 //! `paxos-history/1`; [`judge`] is the verdict; `search` is how it is found, with the modules after it for what it counts
-//! and remembers; [`Explanation`] is why not.
+//! and remembers; [`Explanation`] is why not. Beside them stands [`judge_trace`], which judges what *nodes* said to each
+//! other, a `paxos-trace/1`, against Lamport's specification.
 //!
 //! ```
 //! use paxos_judge::{Verdict, judge, read_history};
@@ -54,7 +55,10 @@ mod memory;
 
 mod explanation;
 
+mod trace;
+
 pub use call::{Action, Before, Call, End};
 pub use explanation::Explanation;
 pub use judge::{MisuseError, Verdict, judge, judge_within};
 pub use lines::{LineError, read_history, write_history};
+pub use trace::{TraceVerdict, judge_trace};

@@ -149,21 +149,6 @@ impl Output {
     }
 }
 
-impl fmt::Display for Request {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Client { token, ask: Ask::Execute(command) } => {
-                write!(f, "{token}: {}", Batch::of(core::slice::from_ref(command)))
-            }
-            Self::Client { token, ask: Ask::Read(_) } => write!(f, "{token}: read"),
-            Self::Client { token, ask: Ask::ReadStale(_) } => write!(f, "{token}: read stale"),
-            Self::Client { token, ask: Ask::Status } => write!(f, "{token}: status"),
-            Self::Campaign => f.write_str("campaign"),
-            Self::Transfer(node) => write!(f, "transfer {node}"),
-        }
-    }
-}
-
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

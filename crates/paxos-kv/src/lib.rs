@@ -62,6 +62,8 @@ mod snapshot;
 
 mod ask;
 
+mod text;
+
 mod service;
 
 mod queue;

@@ -55,7 +55,10 @@ pub fn drive<P: Process, D: Disk<P::Record>, A: Answers<P>>(
         }
         send(id, &mut out.sends_after_sync, &mut batch, net, observer);
         if disk.is_long() {
-            disk.checkpoint(process.checkpoint())?;
+            let records = process.checkpoint();
+            let count = records.len();
+            disk.checkpoint(records)?;
+            observer.checkpointed(count);
         }
         out.timers.iter().for_each(|operation| observer.timing(*operation));
         local.timers(&mut out.timers);

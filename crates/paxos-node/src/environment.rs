@@ -68,6 +68,10 @@ pub trait Observer<P: Process> {
     }
     /// Every record appended so far has become stable.
     fn synced(&mut self) {}
+    /// The log has been cut: so many records stand for all that have been appended.
+    fn checkpointed(&mut self, records: usize) {
+        let _ = records;
+    }
     /// A timer is set or cancelled.
     fn timing(&mut self, operation: TimerOp<P::Timer>) {
         let _ = operation;

@@ -19,10 +19,12 @@
 //! snapshot is taken over without an event: it is knowledge of what was chosen, not a step of the specification.
 //!
 //! All have `node` and `run`: many runs fit in one file. An identical repetition says `"dup":true`. There is no null;
-//! no ballot is `[]`. Refusals and confirmations promise nothing and are not written.
+//! no ballot is `[]`. Refusals and confirmations promise nothing and are not written; nor is a promise that is said again
+//! from another slot on, and tells nothing else. A node that has lost its disk, and knows, is outside of the
+//! specification: it is not heard of again until it promises or votes.
 
 use std::{
-    collections::BTreeSet,
+    collections::BTreeMap,
     fmt::Display,
     io::{self, Write},
 };
@@ -39,8 +41,10 @@ use crate::{Happening, Watch};
 pub struct Trace<W> {
     out: W,
     run: u64,
-    /// What has been written in this run: an event that comes again is a repetition.
-    written: BTreeSet<String>,
+    /// What has been written in this run, by what it is about: an event that comes again is a repetition.
+    written: BTreeMap<String, Json>,
+    /// Nodes that have lost their disks and have not said anything since that they must remember.
+    forgetful: NodeSet,
     error: Option<io::Error>,
 }
 
@@ -66,7 +70,7 @@ impl<W: Write> Trace<W> {
     }
 
     fn begin_with(out: W, meta: &Json) -> Self {
-        let mut trace = Self { out, run: 0, written: BTreeSet::new(), error: None };
+        let mut trace = Self { out, run: 0, written: BTreeMap::new(), forgetful: NodeSet::EMPTY, error: None };
         trace.write(meta);
         trace
     }
@@ -75,6 +79,7 @@ impl<W: Write> Trace<W> {
     pub fn begin(&mut self, run: u64) {
         self.run = run;
         self.written.clear();
+        self.forgetful = NodeSet::EMPTY;
     }
 
     /// Ends the trace.
@@ -92,14 +97,30 @@ impl<W: Write> Trace<W> {
     fn event(&mut self, node: NodeId, mut event: Json) {
         event["node"] = json!(node.to_string());
         event["run"] = json!(self.run);
-        let again = event["ev"] != "restart" && !self.written.insert(event.to_string());
-        match (again, event["ev"].as_str()) {
-            (true, Some("chosen")) => {} // a learner that restarted and found out again: not the first time
-            (true, _) => {
-                event["dup"] = json!(true);
-                self.write(&event);
+        let ev = event["ev"].as_str().unwrap_or_default().to_owned();
+        // What it is about. A proposal that is said again was founded on what it was founded on the first time.
+        let mut about = event.clone();
+        for (of, name) in [("1b", "votes"), ("1b", "from"), ("2a", "q")] {
+            if ev == of {
+                about[name] = json!(0);
             }
-            (false, _) => self.write(&event),
+        }
+        let before = if ev == "restart" { None } else { self.written.insert(about.to_string(), event.clone()) };
+        match (before, ev.as_str()) {
+            (None, _) => self.write(&event),
+            (Some(_), "chosen") => {} // a learner that restarted and found out again: not the first time
+            (Some(before), "1b") if before != event && tells_the_same(&before, &event) => {
+                self.written.insert(about.to_string(), before);
+            }
+            (Some(before), "1b") if before != event => {
+                self.written.insert(about.to_string(), before);
+                self.write(&event); // a second promise, which the specification does not know
+            }
+            (Some(mut before), _) => {
+                self.written.insert(about.to_string(), before.clone());
+                before["dup"] = json!(true);
+                self.write(&before);
+            }
         }
     }
 
@@ -113,7 +134,12 @@ impl<W: Write> Trace<W> {
 impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
     fn see(&mut self, happening: Happening<'_, P>) {
         match happening {
+            Happening::Lost(node) => _ = self.forgetful.insert(node),
+            Happening::Restarted(node, _) if self.forgetful.contains(node) => {}
             Happening::Fact(node, fact) => {
+                if matches!(fact, Fact::Promised { .. } | Fact::Voted { .. }) {
+                    self.forgetful = self.forgetful.without(node);
+                }
                 if let Some(line) = fact_line(fact) {
                     self.event(node, line);
                 }
@@ -128,6 +154,17 @@ impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
             _ => {}
         }
     }
+}
+
+/// Whether two promises of one ballot tell of the same votes in the slots that both speak for. An acceptor that is asked
+/// again may have learned meanwhile that more is chosen, or have restarted and forgotten that.
+fn tells_the_same(first: &Json, second: &Json) -> bool {
+    let from = first["from"].as_u64().max(second["from"].as_u64());
+    let told = |report: &Json| -> Vec<Json> {
+        let votes = report["votes"].as_array().into_iter().flatten();
+        votes.filter(|vote| from <= vote["slot"].as_u64()).cloned().collect()
+    };
+    told(first) == told(second)
 }
 
 fn meta(members: NodeSet) -> Json {

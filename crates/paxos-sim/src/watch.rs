@@ -53,6 +53,15 @@ pub enum Happening<'a, P: Observed> {
     Fact(NodeId, &'a Fact<P::Decree>),
 }
 
+/// A view of what happened, which several may take.
+impl<P: Observed> Clone for Happening<'_, P> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<P: Observed> Copy for Happening<'_, P> {}
+
 /// Whoever wants to see what happens. `()` watches nothing and costs nothing.
 pub trait Watch<P: Observed> {
     /// Something has happened.

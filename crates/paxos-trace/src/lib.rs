@@ -56,7 +56,7 @@ mod test;
 
 pub use mermaid::Mermaid;
 pub use record::Recorder;
-pub use replay::{ReplayError, Replayed, replay};
+pub use replay::{ReplayError, Replayed, replay, replay_first};
 pub use run::{Does, Input, ReadError, Run};
 pub use space_time::SpaceTime;
 pub use test::rust_test;

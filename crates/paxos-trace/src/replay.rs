@@ -40,11 +40,28 @@ pub fn replay<P>(runs: &[Run], world: World<P>, watch: &mut impl Watch<P>) -> Re
 where
     P: Scriptable<Message: DeserializeOwned>,
 {
+    replay_first(usize::MAX, runs, world, watch)
+}
+
+/// [`replay`], of so many choices at most.
+///
+/// # Errors
+///
+/// As of [`replay`].
+pub fn replay_first<P>(
+    most: usize,
+    runs: &[Run],
+    world: World<P>,
+    watch: &mut impl Watch<P>,
+) -> Result<Replayed<P>, ReplayError>
+where
+    P: Scriptable<Message: DeserializeOwned>,
+{
     let mut sources: Vec<Source<'_, P>> = runs.iter().map(Source::new).collect();
     check(runs)?;
     let nodes = world.setting().quorums.members().iter().map(|node| (node, Node::default())).collect();
     let mut stage = Stage { world, choices: Vec::new(), nodes, lost: Vec::new(), copied: false, clock: None };
-    loop {
+    while stage.choices.len() < most {
         for source in &mut sources {
             source.look(&stage)?;
         }

@@ -1,7 +1,8 @@
 //! A story, as `rust_test` makes a test of it.
+#![cfg_attr(rustfmt, rustfmt_skip)]
 
 use paxos_basic::Replica;
-use paxos_sim::{Script, World};
+use paxos_sim::{Invariant, Script, World};
 
 /// The run, and what it tells.
 const SCRIPT: &str = r#"# A story with all that can be drawn.
@@ -110,7 +111,7 @@ fn the_run_tells_what_it_told() {
     let script = Script::parse(SCRIPT).expect("it is a script");
     let (setting, quorums) = (script.header.setting(), script.header.quorums);
     let world = World::new(setting, |id| -> Replica<String> { Replica::new(id, quorums) });
-    let replayed = script.replay(world, &mut ()).expect("every command can be carried out");
+    let replayed = script.replay_judged(world, &Invariant::ALL, &mut ()).expect("every command can be carried out");
     assert_eq!(replayed.text, SCRIPT);
     let expected: Vec<_> = script.header.expect.into_iter().collect();
     assert_eq!(replayed.violated.iter().map(|(invariant, _)| *invariant).collect::<Vec<_>>(), expected);

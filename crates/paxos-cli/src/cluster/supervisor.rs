@@ -87,6 +87,8 @@ pub(crate) struct Supervisor {
     program: PathBuf,
     /// More options for every node.
     options: Vec<String>,
+    /// Where each node records its run.
+    record: Option<PathBuf>,
     nodes: BTreeMap<NodeId, Life>,
     lives: u32,
     heard: Receiver<Heard>,
@@ -107,7 +109,13 @@ impl Supervisor {
     pub(crate) fn new(place: Place, options: Vec<String>, ears: Ears) -> anyhow::Result<Self> {
         let program = std::env::current_exe().context("cannot find the program itself")?;
         let Ears { heard, teller } = ears;
-        Ok(Self { place, program, options, nodes: BTreeMap::new(), lives: 0, heard, teller })
+        Ok(Self { place, program, options, record: None, nodes: BTreeMap::new(), lives: 0, heard, teller })
+    }
+
+    /// Every node records its run in this directory, if it is one.
+    pub(crate) fn recording(mut self, directory: Option<PathBuf>) -> Self {
+        self.record = directory;
+        self
     }
 
     pub(crate) const fn place(&self) -> &Place {
@@ -167,6 +175,9 @@ impl Supervisor {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log);
+        if let Some(directory) = &self.record {
+            command.arg("--record").arg(directory.join(format!("{node}.run")));
+        }
         // What is meant for this program is not meant for its nodes.
         std::env::vars().filter(|(name, _)| name.starts_with("PAXOS_")).for_each(|(name, _)| {
             command.env_remove(name);

@@ -52,6 +52,10 @@ pub(super) struct Flags {
     /// Serve counters there, as Prometheus text over HTTP
     #[arg(long, env = "PAXOS_METRICS", value_name = "ADDR", value_parser = args::address)]
     metrics: Option<SocketAddr>,
+    /// Write all that happens to this node to the end of this file, as paxos-run/1, for `paxos trace`. From its very first
+    /// start on; and it grows without end
+    #[arg(long, env = "PAXOS_RECORD", value_name = "FILE", visible_alias = "trace")]
+    record: Option<PathBuf>,
     /// How often a leader says that it is there [default: 40ms]
     #[arg(long, env = "PAXOS_HEARTBEAT", value_name = "TIME", value_parser = args::duration)]
     heartbeat: Option<Duration>,
@@ -111,6 +115,7 @@ pub(super) struct Settings {
     pub(super) cluster: String,
     pub(super) key: Option<Key>,
     pub(super) metrics: Option<SocketAddr>,
+    pub(super) record: Option<PathBuf>,
     pub(super) heartbeat: Duration,
     pub(super) election: RangeInclusive<Duration>,
     pub(super) log_format: LogFormat,
@@ -161,6 +166,7 @@ impl Flags {
             cluster: self.cluster.or(written.cluster).unwrap_or_else(|| "paxos".into()),
             key: key.map(Key::read).transpose().map_err(|error| error.to_string())?,
             metrics: or_written(self.metrics, "metrics", written.metrics.as_deref(), args::address)?,
+            record: self.record,
             heartbeat,
             election,
             log_format: json.or(self.log_format).or(written.log_format).unwrap_or(LogFormat::Text),

@@ -32,13 +32,19 @@ impl Local {
     pub(crate) fn start_again(&mut self) {
         let mut command = paxos("cluster --json --metrics --data");
         let errors = File::create(self.place.path().join("errors")).unwrap();
-        self.supervisor = Some(Guard::spawn(command.arg(self.directory()).stderr(errors)));
+        let record = command.arg(self.directory()).arg("--record").arg(self.runs());
+        self.supervisor = Some(Guard::spawn(record.stderr(errors)));
         self.pids.clear();
         self.until("three nodes are ready", |local, _| local.pids.len() == 3);
     }
 
     pub(crate) fn directory(&self) -> PathBuf {
         self.place.path().join("cluster")
+    }
+
+    /// Where the nodes record their runs.
+    pub(crate) fn runs(&self) -> PathBuf {
+        self.place.path().join("runs")
     }
 
     pub(crate) fn path(&self) -> &Path {

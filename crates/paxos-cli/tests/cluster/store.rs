@@ -53,6 +53,28 @@ fn a_killed_leader_is_replaced_and_comes_back_and_a_stopped_node_stays_down() {
     assert_eq!((&stopped["event"], &stopped["node"]), (&json!("stopped on purpose"), &json!(leader)));
     assert_eq!(local.ok("get colour"), "green");
     local.stop();
+    the_run_is_judged(&local);
+}
+
+/// What three processes did, one of them killed, is a run of the simulated world too, and Lamport's specification allows it.
+fn the_run_is_judged(local: &Local) {
+    let with_runs = |arguments: &str| {
+        let mut command = paxos(arguments);
+        command.args((1..=3).map(|node| local.runs().join(format!("n{node}.run"))));
+        command
+    };
+    let (code, trace, stderr) = run(&mut with_runs("trace --to tla"));
+    assert!(code == 0 && stderr.contains("held: every invariant"), "{stderr}");
+    let file = local.path().join("t.ndjson");
+    fs::write(&file, trace).unwrap();
+    let (code, stdout, stderr) = run(paxos("judge").arg(&file));
+    assert!(code == 0 && stdout.starts_with("allowed: "), "{stdout}{stderr}");
+    let (code, script, stderr) = run(&mut with_runs("trace --to script"));
+    assert!(code == 0 && script.contains("crash n") && script.contains("cas colour"), "{stderr}");
+    let file = local.path().join("s.script");
+    fs::write(&file, &script).unwrap();
+    let (code, told, _) = run(paxos("run --no-diagram").arg(&file));
+    assert!(code == 0 && told.trim_end() == script.trim_end(), "it tells something else");
 }
 
 #[test]

@@ -8,8 +8,8 @@ use paxos_quorums::Quorums;
 use super::{Command, Header, Line, Links, Script, ScriptError, Which};
 use crate::{Disk, Loopback};
 
-/// A script is written by people; one larger than this was not.
-const MOST_BYTES: usize = 1 << 20;
+/// A script is written by people, or is the run of a cluster for some seconds; one larger than this is neither.
+const MOST_BYTES: usize = 16 << 20;
 
 impl Script {
     /// Reads a script. Its expected lines are skipped: a replay writes them anew.

@@ -35,7 +35,7 @@ fn bad_scripts_say_where_and_why() {
 
 #[test]
 fn a_huge_script_is_refused_before_it_is_read() {
-    assert!(error(&"#".repeat(2 << 20)).contains("at most"));
+    assert!(error(&"#".repeat(17 << 20)).contains("at most"));
 }
 
 #[test]

@@ -68,12 +68,13 @@ fn the_forms_of_a_run_are_the_same_to_the_byte() {
         &["paxos_basic::Replica"],
         "Replica<String>",
         make,
+        "Invariant::ALL",
     );
     golden("generated.rs", &test);
 }
 
 #[test]
 fn a_script_may_hold_whatever_a_raw_string_may_not() {
-    let test = rust_test("", "a \"# b \"### c", &[], "", "");
+    let test = rust_test("", "a \"# b \"### c", &[], "", "", "");
     assert!(test.contains("r####\"a \"# b \"### c\"####;"), "{test}");
 }
