@@ -2,8 +2,10 @@
 
 use std::{hash::Hash, io, path::PathBuf, process::ExitCode};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::Args;
+use paxos_judge::{Verdict, judge};
+use paxos_mutants::{History, Home, Mutant, WrongService, play, store_world};
 use paxos_sim::{Diagram, Happening, Invariant, Script, Scriptable, Watch, World};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::json;
@@ -22,7 +24,9 @@ Examples:
   cargo paxos run story.script --no-diagram > told.script    the script with its lines filled in
 
 A script is plain text: a head (protocol basic, multi or kv, nodes 3), then one command a line: request n1 propose a,
-deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize.
+deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize. A mutant
+of a store is judged by what its clients saw, too. With `protocol store` it is about one node and its disk: prepare 1, accept 1 a, compact, fail, stop,
+power-cut, damage 0, restart.
 
 Exit code: 0 every invariant held, 1 one was violated, or the one that the script expects to be was not, 2 usage or no
 script, 4 it failed: a command cannot be carried out.";
@@ -48,13 +52,59 @@ impl Run {
             Ok(text) => text,
             Err(error) => return Ok(usage(format!("cannot read {name}: {error}"))),
         };
+        if text.lines().any(|line| line.trim() == "protocol store") {
+            return self.disk(&text);
+        }
         let script = match Script::parse(&text) {
             Ok(script) => script,
             Err(error) => return Ok(usage(format!("{name} is no script: {error}"))),
         };
+        // A mutant of the service is judged by what its clients saw.
+        let mutant = script.header.mutant.as_deref().and_then(|name| name.parse::<Mutant>().ok());
+        if let Some(mutant) = mutant.filter(|mutant| mutant.home() == Home::Clients) {
+            return self.clients(&script, mutant);
+        }
         match enter(&script.header, Replay { command: &self, script: &script }) {
             Ok(outcome) => outcome,
             Err(problem) => Ok(usage(format!("{name}: {problem}"))),
+        }
+    }
+
+    /// A store, judged by what its clients saw as well.
+    fn clients(&self, script: &Script, mutant: Mutant) -> anyhow::Result<ExitCode> {
+        let mut history = History::default();
+        let world = store_world(Some(mutant), script.header.setting(), true);
+        let mut watch = |happening: Happening<'_, WrongService>| history.see(&happening);
+        // What fails is told below, with the story so far.
+        drop(script.replay(world.clone(), &mut watch));
+        let code = self.replay(script, world, &Invariant::ALL)?;
+        match judge(&history.calls()).context("the clients of the script")? {
+            Verdict::NotLinearizable(why) => {
+                eprintln!("not linearizable: {}", why.misfit);
+                Ok(ExitCode::from(1))
+            }
+            Verdict::Linearizable { .. } | Verdict::Undecided { .. } => Ok(code),
+        }
+    }
+
+    /// A node and its disk.
+    fn disk(&self, text: &str) -> anyhow::Result<ExitCode> {
+        let name = self.file.display();
+        let mutant =
+            text.lines().find_map(|line| line.strip_prefix("mutant ")).map(|name| name.trim().parse::<Mutant>());
+        let played = match mutant.transpose().and_then(|mutant| play(text, mutant)) {
+            Ok(played) => played,
+            Err(error) => return Ok(usage(format!("{name}: {error}"))),
+        };
+        if self.json {
+            let violated: &[&str] = if played.forgot { &["DurableBeforeVote"] } else { &[] };
+            say(json!({"script": played.text, "violated": violated}));
+        } else {
+            say(&played.text);
+        }
+        match played.stuck {
+            Some(line) => bail!("{name}: line {line}: this cannot happen now"),
+            None => Ok(ExitCode::from(u8::from(played.forgot))),
         }
     }
 

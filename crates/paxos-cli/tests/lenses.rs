@@ -96,10 +96,17 @@ fn quorums_that_may_miss_each_other_are_a_usage_error() {
 #[test]
 fn a_mutant_is_shown_with_its_rule_and_its_run() {
     let text = expect(0, &["mutants", "M2"]);
-    for part in ["accepting does not raise the promise", "violates Agreement", "dies after 11 choices"] {
+    for part in ["accepting does not raise the promise", "violates Agreement", "dies      11 choices"] {
         assert!(text.contains(part), "{part:?} is not in {text}");
     }
     assert_eq!(json(0, &["mutants", "M7", "--json"])["choices"], 3);
+    let text = expect(0, &["mutants", "S1", "--quick"]);
+    for part in ["acknowledged when its Accept is sent", "checker          -", "linearizability  dies"] {
+        assert!(text.contains(part), "{part:?} is not in {text}");
+    }
+    let units = json(0, &["mutants", "--layer", "unit", "--json"]);
+    assert_eq!(units["killed"].as_u64(), units["mutants"].as_array().map(|mutants| mutants.len() as u64));
+    assert_eq!(units["reference_survives"], true);
 }
 
 #[test]

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use paxos_basic::Replica;
 use paxos_check::{Checkable, Limits, Progress, Report, Verdict, check};
 use paxos_multi::Options;
-use paxos_sim::{Bounds, Invariant, Script, ScriptError, Scriptable, World, write_path};
+use paxos_sim::{Bounds, Invariant, Script, Scriptable, World, write_path};
 
-use crate::{Mutant, Requests, Scenario};
+use crate::{Home, Mutant, Requests, Scenario};
 
 /// What the checker made of a mutant.
 #[derive(Clone, Debug)]
@@ -39,17 +39,22 @@ impl Kill {
     }
 }
 
-/// Looks for a shortest run in which `mutant` fails.
+/// Looks for a shortest run in which `mutant` fails. `None` when it is not at home in a world that can be searched.
 #[must_use]
-pub fn kill(mutant: Mutant) -> Kill {
-    let scenario = mutant.scenario();
-    match scenario.requests {
-        Requests::Basic(_) => search(mutant, &scenario.world(Some(mutant)), &scenario.bounds()),
-        Requests::Multi(_) => search(mutant, &scenario.log_world(Some(mutant)), &scenario.log_bounds()),
-    }
+pub fn kill(mutant: Mutant) -> Option<Kill> {
+    let Home::World(scenario, breaks) = mutant.home() else { return None };
+    Some(match scenario.requests {
+        Requests::Basic(_) => search(mutant, breaks, &scenario.world(Some(mutant)), &scenario.bounds()),
+        Requests::Multi(_) => search(mutant, breaks, &scenario.log_world(Some(mutant)), &scenario.log_bounds()),
+    })
 }
 
-fn search<P: Scriptable + Checkable>(mutant: Mutant, world: &World<P>, bounds: &Bounds<P::Request>) -> Kill {
+fn search<P: Scriptable + Checkable>(
+    mutant: Mutant,
+    breaks: Invariant,
+    world: &World<P>,
+    bounds: &Bounds<P::Request>,
+) -> Kill {
     let search = |invariants: &[Invariant]| {
         check(world, bounds, &Limits { invariants: invariants.to_vec(), ..Limits::default() }, |_| {})
     };
@@ -57,42 +62,28 @@ fn search<P: Scriptable + Checkable>(mutant: Mutant, world: &World<P>, bounds: &
         Verdict::Violated { invariant, path } => Some((invariant, path.len())),
         Verdict::Holds | Verdict::NotExhaustive => None,
     };
-    let Report { verdict, progress } = search(&[mutant.breaks()]);
+    let Report { verdict, progress } = search(&[breaks]);
     let shown = match verdict {
-        Verdict::Violated { path, .. } => Some(Shown { choices: path.len(), script: script(mutant, world, &path) }),
+        Verdict::Violated { path, .. } => {
+            Some(Shown { choices: path.len(), script: script(mutant, breaks, world, &path) })
+        }
         Verdict::Holds | Verdict::NotExhaustive => None,
     };
     Kill { mutant, sign, shown, progress }
 }
 
-fn script<P: Scriptable>(mutant: Mutant, world: &World<P>, path: &[paxos_sim::ChoiceOf<P>]) -> String {
-    let about = format!(
-        "{}: {}.\n\n{}\n\nThe run that breaks {} in the fewest choices; none can be left out.",
-        mutant.name(),
-        mutant.rule(),
-        wrap(mutant.story()),
-        mutant.breaks()
-    );
-    let bare = write_path(&mutant.header(), &about, world.clone(), path);
+fn script<P: Scriptable>(
+    mutant: Mutant,
+    breaks: Invariant,
+    world: &World<P>,
+    path: &[paxos_sim::ChoiceOf<P>],
+) -> String {
+    let about =
+        format!("{}\n\nThe run that breaks {breaks} in the fewest choices; none can be left out.", mutant.about());
+    let header = mutant.header().expect("a mutant of a world");
+    let bare = write_path(&header, &about, world.clone(), path);
     let script = Script::parse(&bare).expect("what was just written can be read");
     script.replay(world.clone(), &mut ()).expect("what was just found can be replayed").text
-}
-
-/// Replays `script` in a fresh world of `scenario` in which `wrong` is wrong: the invariants that fail, each with the
-/// line after which it first does.
-///
-/// # Errors
-///
-/// The first command that cannot be carried out.
-pub fn replay(
-    script: &Script,
-    scenario: Scenario,
-    wrong: Option<Mutant>,
-) -> Result<Vec<(Invariant, usize)>, ScriptError> {
-    match scenario.requests {
-        Requests::Basic(_) => Ok(script.replay(scenario.world(wrong), &mut ())?.violated),
-        Requests::Multi(_) => Ok(script.replay(scenario.log_world(wrong), &mut ())?.violated),
-    }
 }
 
 /// What the checker made of the reference in a scenario.
@@ -124,9 +115,9 @@ impl Spared {
 /// That they survive *every* run is the claim of `paxos-models`; here it is shown where their mutants died.
 #[must_use]
 pub fn spare(kills: &[Kill]) -> Vec<Spared> {
-    let scenarios: BTreeSet<Scenario> = kills.iter().map(|kill| kill.mutant.scenario()).collect();
+    let scenarios: BTreeSet<Scenario> = kills.iter().filter_map(|kill| kill.mutant.scenario()).collect();
     let spared = |scenario: Scenario| {
-        let here = kills.iter().filter(|kill| kill.mutant.scenario() == scenario);
+        let here = kills.iter().filter(|kill| kill.mutant.scenario() == Some(scenario));
         let deepest = here.filter_map(|kill| kill.shown.as_ref()).map(|shown| shown.choices).max().unwrap_or(0);
         let setting = scenario.setting();
         match scenario.requests {
@@ -157,18 +148,4 @@ fn survive<P: Checkable>(
         Verdict::Holds | Verdict::NotExhaustive => None,
     };
     Spared { scenario, deepest_kill, progress, violated, exhausted }
-}
-
-fn wrap(text: &str) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let last = lines.last_mut().expect("there is a first line");
-        if last.len() + word.len() > 100 {
-            lines.push(word.to_owned());
-        } else {
-            *last += if last.is_empty() { "" } else { " " };
-            *last += word;
-        }
-    }
-    lines.join("\n")
 }

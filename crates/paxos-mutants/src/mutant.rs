@@ -1,25 +1,32 @@
 //! The mutants: what each leaves out, who has made the mistake, and where to look for its counterexample.
 
 mod basic;
+mod disk;
 mod log;
+mod service;
+mod time;
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use paxos_sim::{Header, Invariant, Setting};
 
-use crate::{Requests, Scenario};
+use crate::Scenario;
 
-/// A replica with one wrong rule. M1 to M10 are mistakes about Paxos that people make, M13 to M21 about a log; B1 and B2
-/// are mistakes about the disk that drivers make, and L1 to L7 are mistakes in the machinery of a log.
+/// A node with one wrong rule. The letter says where: A in an acceptor, M in how people think of Paxos and of a log, B and
+/// D in a driver and its disk, L in the machinery of a log, S in the service on it, V in what keeps it going. The numbers of M
+/// are those of the misconceptions that the book tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(missing_docs, reason = "each is documented by its rule and its story, which the book and the command print")]
 pub enum Mutant {
+    A1,
+    A2,
     M1,
     M2,
     M2b,
     M3,
     M3b,
     M3c,
+    M3d,
     M4,
     M5,
     M6,
@@ -27,8 +34,10 @@ pub enum Mutant {
     M7,
     M8,
     M9,
+    M9b,
     M10,
     M10b,
+    M22,
     B1,
     B2,
     M13,
@@ -45,6 +54,35 @@ pub enum Mutant {
     L5,
     L6,
     L7,
+    L8,
+    S1,
+    S2,
+    S3,
+    D1,
+    D2,
+    D2b,
+    D3,
+    D4,
+    M11,
+    M12,
+    V1,
+    V2,
+    V3,
+}
+
+/// Where a mutant lives, and so who can judge it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Home {
+    /// In a small world, in which the checker finds a shortest run that breaks an invariant.
+    World(Scenario, Invariant),
+    /// In a world too deep to be searched: its run was thought out, and breaks an invariant.
+    Story(Scenario, Invariant),
+    /// In a store, where clients are told something wrong.
+    Clients,
+    /// On a disk, which forgets what was said.
+    Disk,
+    /// In time: nothing wrong is said, and nothing is done. In a protocol of this name.
+    Time(&'static str),
 }
 
 /// What is known about a mutant.
@@ -53,20 +91,21 @@ struct Entry {
     name: &'static str,
     rule: &'static str,
     story: &'static str,
-    scenario: Scenario,
-    breaks: Invariant,
+    home: Home,
     script: &'static str,
 }
 
 macro_rules! entry {
     ($mutant:ident, $scenario:expr, $breaks:ident, $rule:literal, $story:literal) => {
+        entry!($mutant, Home::World($scenario, Invariant::$breaks), $rule, $story)
+    };
+    ($mutant:ident, $home:expr, $rule:literal, $story:literal) => {
         Entry {
             mutant: Mutant::$mutant,
             name: stringify!($mutant),
             rule: $rule,
             story: $story,
-            scenario: $scenario,
-            breaks: Invariant::$breaks,
+            home: $home,
             script: include_str!(concat!("../../scripts/", stringify!($mutant), ".script")),
         }
     };
@@ -98,39 +137,59 @@ impl Mutant {
         self.entry().story
     }
 
-    /// The invariant whose failure its stored script shows.
+    /// What its script says above all: the rule and the story.
     #[must_use]
-    pub fn breaks(self) -> Invariant {
-        self.entry().breaks
+    pub fn about(self) -> String {
+        format!("{}: {}.\n\n{}", self.name(), self.rule(), wrap(self.story()))
     }
 
-    /// The stored script: a shortest run of its scenario in which that invariant fails.
+    /// The invariant whose failure its stored script shows, if it is one.
+    #[must_use]
+    pub fn breaks(self) -> Option<Invariant> {
+        match self.home() {
+            Home::World(_, breaks) | Home::Story(_, breaks) => Some(breaks),
+            Home::Clients | Home::Disk | Home::Time(_) => None,
+        }
+    }
+
+    /// The stored script: a run in which it can be seen. Where the checker has found it, there is no shorter one.
     #[must_use]
     pub fn script(self) -> &'static str {
         self.entry().script
     }
 
-    /// Where the checker looks for it.
+    /// Where it lives.
     #[must_use]
-    pub fn scenario(self) -> Scenario {
-        self.entry().scenario
+    pub fn home(self) -> Home {
+        self.entry().home
+    }
+
+    /// The world it is at home in, if that has one.
+    #[must_use]
+    pub fn scenario(self) -> Option<Scenario> {
+        match self.home() {
+            Home::World(scenario, _) | Home::Story(scenario, _) => Some(scenario),
+            Home::Clients | Home::Disk | Home::Time(_) => None,
+        }
     }
 
     /// The protocol that it is a mutant of, as the head of a script names it.
     #[must_use]
     pub fn protocol(self) -> &'static str {
-        match self.scenario().requests {
-            Requests::Basic(_) => "basic",
-            Requests::Multi(_) => "multi",
+        match self.home() {
+            Home::World(scenario, _) | Home::Story(scenario, _) => scenario.protocol(),
+            Home::Clients => "kv",
+            Home::Disk => "store",
+            Home::Time(protocol) => protocol,
         }
     }
 
-    /// The head of its script.
+    /// The head of its script, where that is a script of a world.
     #[must_use]
-    pub fn header(self) -> Header {
-        let Setting { quorums, disk, loopback } = self.scenario().setting();
+    pub fn header(self) -> Option<Header> {
+        let Setting { quorums, disk, loopback } = self.scenario()?.setting();
         let (protocol, mutant) = (self.protocol().to_owned(), Some(self.name().to_owned()));
-        Header { protocol, quorums, disk, loopback, mutant, options: BTreeMap::new(), expect: Some(self.breaks()) }
+        Some(Header { protocol, quorums, disk, loopback, mutant, options: BTreeMap::new(), expect: self.breaks() })
     }
 
     fn entry(self) -> &'static Entry {
@@ -139,7 +198,7 @@ impl Mutant {
 }
 
 fn entries() -> impl Iterator<Item = &'static Entry> {
-    basic::ENTRIES.iter().chain(&log::ENTRIES)
+    basic::ENTRIES.iter().chain(&log::ENTRIES).chain(&service::ENTRIES).chain(&disk::ENTRIES).chain(&time::ENTRIES)
 }
 
 impl fmt::Display for Mutant {
@@ -157,4 +216,18 @@ impl FromStr for Mutant {
             format!("no mutant is called {name:?}; there are {}", names.join(", "))
         })
     }
+}
+
+fn wrap(text: &str) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.last_mut().expect("there is a first line");
+        if last.len() + word.len() > 100 {
+            lines.push(word.to_owned());
+        } else {
+            *last += if last.is_empty() { "" } else { " " };
+            *last += word;
+        }
+    }
+    lines.join("\n")
 }

@@ -22,6 +22,8 @@ pub struct Scenario {
     pub duplicates: u8,
     /// Whether a node may crash.
     pub crash: Crash,
+    /// Whether a message to oneself takes as long as any other, so that it may arrive twice. More states.
+    pub own_words_fly: bool,
 }
 
 /// What is asked in a scenario, and by which nodes.
@@ -50,7 +52,7 @@ impl Scenario {
     /// Three nodes on which these values are proposed, and nothing fails.
     pub(crate) const fn basic(proposals: &'static [(u8, char)]) -> Self {
         let requests = Requests::Basic(proposals);
-        Self { nodes: 3, requests, fires: 0, duplicates: 0, crash: Crash::Never }
+        Self { nodes: 3, requests, fires: 0, duplicates: 0, crash: Crash::Never, own_words_fly: false }
     }
 
     /// Three nodes that keep a log and are asked this, in this order; nothing fails.
@@ -58,7 +60,7 @@ impl Scenario {
         Self { requests: Requests::Multi(requests), ..Self::basic(&[]) }
     }
 
-    /// The world it is played in. Messages to oneself arrive at once: a bug found so is a bug.
+    /// The world it is played in. Messages to oneself arrive at once, as a rule: a bug found so is a bug.
     ///
     /// # Panics
     ///
@@ -67,7 +69,17 @@ impl Scenario {
     pub fn setting(&self) -> Setting {
         let quorums = Quorums::majority(NodeSet::first(self.nodes)).expect("a scenario has nodes");
         let disk = if self.crash == Crash::AnyMoment { Disk::Manual } else { Disk::AtOnce };
-        Setting { quorums, disk, loopback: Loopback::AtOnce }
+        let loopback = if self.own_words_fly { Loopback::InFlight } else { Loopback::AtOnce };
+        Setting { quorums, disk, loopback }
+    }
+
+    /// The protocol, as the head of a script names it.
+    #[must_use]
+    pub const fn protocol(&self) -> &'static str {
+        match self.requests {
+            Requests::Basic(_) => "basic",
+            Requests::Multi(_) => "multi",
+        }
     }
 
     /// What may happen in it; empty of requests when it is not about Basic Paxos.

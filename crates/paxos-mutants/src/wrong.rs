@@ -44,7 +44,9 @@ impl<V: Value> Wrong<V> {
             Message::Promise { ballot, accepted } => {
                 self.proposer.promise(wrong, &quorums, from, (ballot, accepted), out);
             }
-            Message::Refused { ballot, promised, .. } => self.proposer.refused(ballot, promised, out),
+            Message::Refused { ballot, promised, .. } => {
+                self.proposer.refused(wrong, id, quorums.members(), (ballot, promised), out);
+            }
             Message::Accepted { ballot, value } => {
                 if self.learner.vote(wrong, id, &quorums, (from, Vote { ballot, value }), out) {
                     self.proposer.stop(out);
@@ -99,7 +101,7 @@ impl<V: Value> Process for Wrong<V> {
     fn replay(&mut self, record: Record<V>) {
         match record {
             Record::Round(ballot) => self.proposer.opened = Some(ballot),
-            Record::Promised(ballot) => self.acceptor.replay_promise(ballot),
+            Record::Promised(ballot) => self.acceptor.replay_promise(self.wrong, ballot),
             Record::Accepted(vote) => self.acceptor.replay_vote(vote),
         }
     }

@@ -26,6 +26,7 @@ use crate::Mutant;
 pub struct WrongLog<V> {
     wrong: Option<Mutant>,
     quorums: Quorums,
+    options: Options,
     replica: Replica<V>,
     notes: Notes<V>,
 }
@@ -34,7 +35,11 @@ impl<V: Value> WrongLog<V> {
     /// Node `id` of a cluster whose rule is wrong as `wrong` says; with `None`, no rule is.
     #[must_use]
     pub fn new(wrong: Option<Mutant>, id: NodeId, quorums: Quorums) -> Self {
-        Self { wrong, quorums, replica: Replica::new(id, quorums, Options::default()), notes: Notes::new() }
+        Self::with_options(wrong, id, quorums, Options::default())
+    }
+
+    pub(crate) const fn with_options(wrong: Option<Mutant>, id: NodeId, quorums: Quorums, options: Options) -> Self {
+        Self { wrong, quorums, options, replica: Replica::new(id, quorums, options), notes: Notes::new() }
     }
 
     /// The replica inside.
@@ -101,7 +106,7 @@ impl<V: Value> Observed for WrongLog<V> {
     }
 
     fn without_memory(&self, life: u64) -> Option<Self> {
-        let fresh = Self::new(self.wrong, self.replica.id(), self.quorums);
+        let fresh = Self::with_options(self.wrong, self.replica.id(), self.quorums, self.options);
         match self.wrong {
             Some(Mutant::M19) => Some(fresh), // as good as new
             _ => Some(Self { replica: Observed::without_memory(&self.replica, life)?, ..fresh }),

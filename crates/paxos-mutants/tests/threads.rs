@@ -32,9 +32,9 @@ fn same_for_any_number<P: Checkable>(
 #[test]
 fn the_shortest_counterexample_is_the_same_for_any_number_of_threads() {
     for mutant in [Mutant::M2, Mutant::M3b, Mutant::M6, Mutant::L4] {
-        let scenario: Scenario = mutant.scenario();
+        let scenario: Scenario = mutant.scenario().expect("it is at home in a world");
         for states in [2_000, Limits::default().states] {
-            let limits = Limits { invariants: vec![mutant.breaks()], states, ..Limits::default() };
+            let limits = Limits { invariants: mutant.breaks().into_iter().collect(), states, ..Limits::default() };
             match scenario.requests {
                 Requests::Basic(_) => {
                     let world = scenario.world(Some(mutant));

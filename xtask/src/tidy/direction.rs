@@ -68,6 +68,8 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
             "paxos-sim",
             "paxos-check",
             "paxos-models",
+            "paxos-kv",
+            "paxos-judge",
         ],
     ),
     // It throws bytes at whatever reads them.

@@ -314,3 +314,15 @@ fn a_log_with_a_vote_below_its_promise_is_refused() {
     acceptor.replay(Record::Promised(BALLOTS[1]));
     acceptor.replay(Record::Accepted(Slot(5), vote(BALLOTS[0], 'a')));
 }
+
+#[test]
+fn what_it_remembers_can_be_asked() {
+    for state in states() {
+        let Memory { promised, votes, .. } = state.memory();
+        assert_eq!(state.promised(), promised);
+        for slot in (0..4).map(Slot) {
+            let cast = votes.iter().find(|(at, _)| *at == slot).map(|(_, vote)| vote);
+            assert_eq!(state.accepted(slot), cast, "{slot} of {state:?}");
+        }
+    }
+}

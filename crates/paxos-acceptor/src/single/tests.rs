@@ -168,3 +168,11 @@ fn a_log_with_a_vote_below_its_promise_is_refused() {
     acceptor.replay(Record::Promised(BALLOTS[1]));
     acceptor.replay(Record::Accepted(Vote { ballot: BALLOTS[0], value: 'a' }));
 }
+
+#[test]
+fn what_it_remembers_can_be_asked() {
+    for state in states() {
+        let Memory { promised, votes, .. } = state.memory();
+        assert_eq!((state.promised(), state.accepted()), (promised, votes.first().map(|(_, vote)| vote)));
+    }
+}

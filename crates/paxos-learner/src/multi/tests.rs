@@ -490,3 +490,72 @@ fn a_lying_member_does_not_hurt() {
         assert!(out.outputs.len() <= 4 && learner.checkpoint().len() <= 4);
     }
 }
+
+#[test]
+fn who_has_voted_can_be_asked_by_ballot() {
+    let mut learner = learner();
+    let [low, high] = BALLOTS;
+    receive(&mut learner, LEADER, Message::Accept { ballot: high, slot: Slot(0), value: command(1), chosen: Slot(0) });
+    receive(&mut learner, NodeId(3), Message::Accepted { ballot: high, slot: Slot(0) });
+    assert_eq!(learner.voters(Slot(0), Some(high)), NodeSet::only(NodeId(3)));
+    for (slot, ballot) in [(0, Some(low)), (0, None), (1, Some(high))] {
+        assert_eq!(learner.voters(Slot(slot), ballot), NodeSet::EMPTY, "s{slot} in {ballot:?}");
+    }
+}
+
+#[test]
+fn what_was_voted_in_one_ballot_stays_when_one_more_vote_comes() {
+    let mut learner = learner();
+    let [low, high] = BALLOTS;
+    receive(&mut learner, NodeId(1), Message::Accepted { ballot: high, slot: Slot(0) });
+    receive(&mut learner, NodeId(3), Message::Accepted { ballot: low, slot: Slot(0) });
+    assert_eq!(learner.voters(Slot(0), Some(high)), NodeSet::only(NodeId(1)), "a lower ballot is no news");
+    receive(&mut learner, NodeId(3), Message::Accepted { ballot: ballot(3, 1), slot: Slot(0) });
+    assert_eq!(learner.voters(Slot(0), Some(ballot(3, 1))), NodeSet::only(NodeId(3)), "a higher one is");
+}
+
+/// A mark is written down once, and only as far as it has been learned.
+#[test]
+fn a_mark_is_recorded_when_it_says_more() {
+    let mut learner = learner();
+    let mut hears = |message| receive(&mut learner, LEADER, message).records;
+    let mark = |slot| Record::<u64>::Chosen(BALLOTS[0], Slot(slot));
+    let accept = |slot| Message::Accept { ballot: BALLOTS[0], slot: Slot(slot), value: command(slot), chosen: Slot(0) };
+    hears(accept(0));
+    hears(accept(1));
+    assert!(!hears(heartbeat(BALLOTS[0], Slot(0))).contains(&mark(0)), "it says nothing");
+    assert!(hears(heartbeat(BALLOTS[0], Slot(1))).contains(&mark(1)));
+    assert!(!hears(heartbeat(BALLOTS[0], Slot(1))).contains(&mark(1)), "it is known");
+    assert!(hears(heartbeat(BALLOTS[0], Slot(5))).contains(&mark(2)), "the rest is not known here");
+}
+
+#[test]
+fn whether_something_is_asked_for_can_be_asked() {
+    let mut learner = learner();
+    let mut out = Effects::new();
+    assert!(!learner.is_fetching());
+    learner.strive(Slot(2));
+    learner.fetch(NodeSet::only(LEADER), &mut out);
+    assert!(learner.is_fetching());
+    for slot in 0..2 {
+        receive(&mut learner, LEADER, Message::Learn { slot: Slot(slot), value: command(slot) });
+    }
+    assert!(!learner.is_fetching(), "it has come");
+}
+
+/// The first part comes again in the middle of a transfer: the network says things twice, and what was received stays.
+#[test]
+fn the_first_part_of_a_snapshot_again_does_not_begin_anew() {
+    let mut learner = learner();
+    let state = Bytes::from(vec![7; PART + 1]);
+    let parts: Vec<_> = SnapshotPart::cut(Slot(9), &state, 0, PART).collect();
+    let [first, last] = &parts[..] else { panic!("two parts") };
+    for part in [first, first, last] {
+        receive(&mut learner, LEADER, Message::Snapshot(part.clone()));
+    }
+    assert_eq!(learner.learned(), Slot(9));
+    let mut exact = Learner::<u64>::new(quorums(), 0);
+    let whole = SnapshotPart { total: first.part.len() as u64, ..first.clone() };
+    receive(&mut exact, LEADER, Message::Snapshot(whole));
+    assert_eq!(exact.learned(), Slot(9), "a part that fills the room that is left is taken");
+}

@@ -1,9 +1,9 @@
-//! The mutants of Basic Paxos. M1 to M10 are mistakes about Paxos that people make; B1 and B2 are mistakes about the disk
-//! that drivers make.
+//! The mutants of Basic Paxos. A1 and A2 are an acceptor without its two rules; M1 to M22 are mistakes about Paxos that
+//! people make; B1 and B2 are mistakes about the disk that drivers make.
 
 use paxos_sim::Invariant;
 
-use super::{Entry, Mutant, entry};
+use super::{Entry, Home, Mutant, entry};
 use crate::scenario::{Crash, Requests, Scenario};
 
 const TWO: Scenario = Scenario::basic(&[(1, 'a'), (2, 'b')]);
@@ -12,7 +12,25 @@ const TWICE: Scenario = Scenario { duplicates: 1, ..TWO };
 const CRASH: Scenario = Scenario { crash: Crash::AnyMoment, ..TWO };
 const FOUR: Scenario = Scenario { nodes: 4, ..TWO };
 
-pub(super) static ENTRIES: [Entry; 17] = [
+pub(super) static ENTRIES: [Entry; 22] = [
+    entry!(
+        A1,
+        TWO,
+        Agreement,
+        "an acceptor promises whatever it is asked for last, also a lower ballot",
+        "A late Prepare of ballot 1 reaches an acceptor that has promised, and voted in, ballot 2. It promises ballot 1 and \
+         thinks no more of ballot 2; then it votes in ballot 1, and its vote of ballot 2 is gone. A promise that a lower \
+         one can replace keeps nobody out."
+    ),
+    entry!(
+        A2,
+        TWO,
+        Agreement,
+        "an acceptor votes in a ballot lower than the promised one",
+        "It compares a Prepare with its promise, and an Accept with nothing: whoever was elected may propose. But the leader \
+         of ballot 2 was elected *because* its acceptors promised to vote in nothing lower. The late Accept of ballot 1 then \
+         completes a quorum that nobody was told of."
+    ),
     entry!(
         M1,
         CRASH,
@@ -62,6 +80,14 @@ pub(super) static ENTRIES: [Entry; 17] = [
         "the proposer adopts the value of the last promise that arrived",
         "All promises of an election are for the same ballot, so `the value from the highest promise` means nothing; \
          programs that do it take whichever came last. The highest *accepted* ballot is what counts."
+    ),
+    entry!(
+        M3d,
+        RETRY,
+        Agreement,
+        "the proposer adopts the value of the lowest reported ballot",
+        "First come, first served: the oldest vote must be the one that was first. But an old vote that was not chosen stays \
+         where it is, and newer ballots go past it. Only the newest vote knows of all that was chosen before it."
     ),
     entry!(
         M4,
@@ -120,6 +146,14 @@ pub(super) static ENTRIES: [Entry; 17] = [
          node and its echo meets no other quorum."
     ),
     entry!(
+        M9b,
+        Scenario { own_words_fly: true, ..TWICE },
+        ChosenStaysChosen,
+        "promises are counted by messages, and votes by acceptors",
+        "The learner keeps a set of voters, and the proposer a number. One acceptor's promise that arrives twice elects; the \
+         acceptor that would have told of the chosen value was never asked."
+    ),
+    entry!(
         M10,
         TWO,
         Agreement,
@@ -133,6 +167,15 @@ pub(super) static ENTRIES: [Entry; 17] = [
         "half of the nodes, rounded up, are taken for a quorum",
         "Rounded up, half of three is two, which is right, and every test with an odd number of nodes passes. Half of \
          four is two as well, and two pairs of four nodes need not meet."
+    ),
+    entry!(
+        M22,
+        TWO,
+        Agreement,
+        "flexible quorums that add up to n: the two phases need not meet",
+        "Not both phases need a majority. Two nodes of three may vote if, as a price, all elections are won by two; or one \
+         node may elect if all three vote. The sizes must add up to *more* than n. Here one promise elects and two votes \
+         choose, 1 + 2 = 3, and node 2 is elected by itself alone."
     ),
     entry!(
         B1,

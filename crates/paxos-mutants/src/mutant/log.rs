@@ -1,9 +1,9 @@
-//! The mutants of a log. M13 to M21 are mistakes about a log that people make; L1 to L7 are mistakes in its machinery.
+//! The mutants of a log. M13 to M21 are mistakes about a log that people make; L1 to L8 are mistakes in its machinery.
 
 use paxos_messages::multi::Request::{self, Campaign, Propose, Read};
 use paxos_sim::Invariant;
 
-use super::{Entry, Mutant, entry};
+use super::{Entry, Home, Mutant, entry};
 use crate::scenario::{Crash, Scenario};
 
 /// Node 1 is elected and has `a` to propose; node 2 is elected and has `b`.
@@ -14,7 +14,7 @@ const ON: &[(u8, Request<char>)] =
 /// Node 1 is elected and has `a` to propose; then node 3 is, which has `c`.
 const FAR: &[(u8, Request<char>)] = &[(1, Campaign), (1, Propose('a')), (3, Campaign), (3, Propose('c'))];
 
-pub(super) static ENTRIES: [Entry; 14] = [
+pub(super) static ENTRIES: [Entry; 15] = [
     entry!(
         M13,
         Scenario::log(TWO),
@@ -148,5 +148,14 @@ pub(super) static ENTRIES: [Entry; 14] = [
          and passes on what is true: all slots below 1 are chosen. It says so in its own ballot, and to node 2 that means \
          what was proposed there in that ballot, `a`. Whoever learns that something else was chosen than he has proposed has \
          no more to say in that ballot, not even the truth."
+    ),
+    entry!(
+        L8,
+        Home::Story(Scenario { crash: Crash::AnyMoment, ..Scenario::log(FAR) }, Invariant::OneValuePerBallot),
+        "a node that has lost its disk and starts once more goes on in the same life",
+        "It asks all others what it may have promised, twice, because it hears nothing. The first answers let it open a ballot, \
+         be elected and propose. It crashes before that is stable. Now the second answers arrive. They were given before it \
+         opened that ballot, so they know nothing of it, and it opens the ballot once more. An answer is worth something to \
+         the life that asked, and to no other."
     ),
 ];

@@ -34,7 +34,7 @@ impl<V: Value> Acceptor<V> {
                 return;
             }
         } else {
-            (self.prepared, self.promised) = (Some(ballot), self.promised.max(Some(ballot)));
+            self.replay_promise(wrong, ballot);
             out.persist(Record::Promised(ballot));
         }
         let accepted = self.accepted.as_ref().map(|vote| rules::reported(wrong, vote, ballot));
@@ -63,8 +63,8 @@ impl<V: Value> Acceptor<V> {
         self.accepted = Some(vote);
     }
 
-    pub(super) fn replay_promise(&mut self, ballot: Ballot) {
-        (self.prepared, self.promised) = (Some(ballot), self.promised.max(Some(ballot)));
+    pub(super) fn replay_promise(&mut self, wrong: Option<Mutant>, ballot: Ballot) {
+        (self.prepared, self.promised) = (Some(ballot), rules::promise_after(wrong, self.promised, ballot));
     }
 
     pub(super) fn memory(&self) -> Memory<V> {

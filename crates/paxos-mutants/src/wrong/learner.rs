@@ -9,7 +9,7 @@ use paxos_messages::{
 use paxos_process::{NodeId, NodeSet, Value};
 use paxos_quorums::Quorums;
 
-use super::rules;
+use super::rules::{self, Phase};
 use crate::Mutant;
 
 /// Who voted for what, until something is learned.
@@ -37,8 +37,8 @@ impl<V: Value> Learner<V> {
             return false;
         }
         let voters = self.voters.entry(rules::tally(wrong, &vote)).or_default();
-        *voters = rules::count(wrong, *voters, from);
-        let quorum = rules::enough(wrong, quorums, *voters, quorums.is_phase2(*voters));
+        *voters = rules::count(wrong, Phase::Two, *voters, from);
+        let quorum = rules::enough(wrong, Phase::Two, quorums, *voters);
         let done = rules::votes_suffice(wrong, quorum);
         if done {
             let others = quorums.members().without(id);

@@ -7,7 +7,7 @@ use paxos_messages::{
 use paxos_process::{NodeId, NodeSet, Value};
 use paxos_quorums::Quorums;
 
-use super::rules;
+use super::rules::{self, Phase, Refused};
 use crate::Mutant;
 
 /// A proposer that wants one value.
@@ -80,23 +80,36 @@ impl<V: Value> Proposer<V> {
     ) {
         let (Some(ballot), Some(own)) = (self.opened, &self.own) else { return };
         let Stage::Electing(promised_by, reports) = &mut self.stage else { return };
-        let counted = rules::count(wrong, *promised_by, from);
+        let counted = rules::count(wrong, Phase::One, *promised_by, from);
         if !rules::promise_counts(wrong, answer.0, ballot) || counted == *promised_by {
             return;
         }
         *promised_by = counted;
         reports.extend(answer.1);
-        if rules::enough(wrong, quorums, counted, quorums.is_phase1(counted)) {
+        if rules::enough(wrong, Phase::One, quorums, counted) {
             let value = rules::safe_value(wrong, reports, own);
             self.stage = Stage::Proposing(counted);
             out.send(quorums.members(), Message::Accept { ballot, value });
         }
     }
 
-    pub(super) fn refused(&mut self, ballot: Ballot, promised: Ballot, out: &mut Effects<V>) {
+    pub(super) fn refused(
+        &mut self,
+        wrong: Option<Mutant>,
+        node: NodeId,
+        all: NodeSet,
+        (ballot, promised): (Ballot, Ballot),
+        out: &mut Effects<V>,
+    ) {
         let current = self.opened.filter(|_| self.stage != Stage::Idle) == Some(ballot);
         if current && Some(promised) > self.opened.max(self.outbid) {
             self.outbid = Some(promised);
+            match rules::after_refusal(wrong) {
+                Refused::GoesOn => {}
+                Refused::Forgets => self.outbid = None,
+                Refused::GivesUp => self.stage = Stage::Proposing(NodeSet::EMPTY),
+                Refused::AtOnce => return self.open(wrong, node, all, out),
+            }
             out.set_timer(Timer::Retry);
         }
     }

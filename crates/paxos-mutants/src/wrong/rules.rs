@@ -17,16 +17,28 @@ use crate::Mutant;
 pub(super) fn prepare_floor<V>(wrong: Option<Mutant>, acceptor: &Acceptor<V>) -> Option<Ballot> {
     match wrong {
         Some(Mutant::M2) => acceptor.prepared, // voting did not move the promise
+        Some(Mutant::A1) => None,              // whoever asks is promised
         _ => acceptor.promised,
     }
 }
 // ANCHOR_END: prepare_floor
+
+// ANCHOR: promise_after
+/// What is promised when a `Prepare` of `ballot` has been answered. Right: the higher of the two.
+pub(super) fn promise_after(wrong: Option<Mutant>, promised: Option<Ballot>, ballot: Ballot) -> Option<Ballot> {
+    match wrong {
+        Some(Mutant::A1) => Some(ballot), // the last one who asked
+        _ => promised.max(Some(ballot)),
+    }
+}
+// ANCHOR_END: promise_after
 
 // ANCHOR: accept_floor
 /// Which ballot an `Accept` is compared with. Right: the highest promised, by a promise or by a vote.
 pub(super) fn accept_floor<V>(wrong: Option<Mutant>, acceptor: &Acceptor<V>) -> Option<Ballot> {
     match wrong {
         Some(Mutant::M2 | Mutant::M2b) => acceptor.prepared, // at least the last `Prepare`, whatever was voted since
+        Some(Mutant::A2) => None,                            // a promise is for the next election only
         _ => acceptor.promised,
     }
 }
@@ -76,12 +88,46 @@ pub(super) fn promise_counts(wrong: Option<Mutant>, ballot: Ballot, current: Bal
 }
 // ANCHOR_END: promise_counts
 
+/// Which of the two quorums is meant.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Of promises.
+    One,
+    /// Of votes.
+    Two,
+}
+
+/// What a proposer does that is refused.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refused {
+    /// It goes on, others may promise; when its time is up, it tries above the ballot that it was told.
+    GoesOn,
+    /// The same, but above its own last ballot.
+    Forgets,
+    /// It waits until its time is up; no promise of this round counts any more.
+    GivesUp,
+    /// It opens a higher ballot, now.
+    AtOnce,
+}
+
+// ANCHOR: after_refusal
+/// What a proposer does that is refused. Right: it goes on, and remembers whom it has to outbid.
+pub(super) const fn after_refusal(wrong: Option<Mutant>) -> Refused {
+    match wrong {
+        Some(Mutant::M11) => Refused::GivesUp,
+        Some(Mutant::M12) => Refused::AtOnce,
+        Some(Mutant::V2) => Refused::Forgets,
+        _ => Refused::GoesOn,
+    }
+}
+// ANCHOR_END: after_refusal
+
 // ANCHOR: count
 /// Who has answered, when `from` answers again. Right: acceptors are counted, not messages.
-pub(super) fn count(wrong: Option<Mutant>, answered: NodeSet, from: NodeId) -> NodeSet {
-    match wrong {
+pub(super) fn count(wrong: Option<Mutant>, phase: Phase, answered: NodeSet, from: NodeId) -> NodeSet {
+    match (wrong, phase) {
         // Every message is one more: a second answer takes the place of somebody who has not answered.
-        Some(Mutant::M9) if answered.contains(from) => {
+        (Some(Mutant::M9), _) | (Some(Mutant::M9b), Phase::One) if answered.contains(from) => {
             let another = (1..NodeId::LIMIT).map(NodeId).find(|node| !answered.contains(*node));
             another.map_or(answered, |node| answered.with(node))
         }
@@ -102,6 +148,7 @@ pub(super) fn safe_value<V: Value>(wrong: Option<Mutant>, reports: &[Vote<V>], o
         }
         Some(Mutant::M3b) => None,           // my ballot is higher, so is my value
         Some(Mutant::M3c) => reports.last(), // whatever the last promise said
+        Some(Mutant::M3d) => reports.iter().min_by_key(|vote| vote.ballot), // first come, first served
         _ => highest(),
     };
     adopted.map_or(own, |vote| &vote.value).clone()
@@ -110,12 +157,14 @@ pub(super) fn safe_value<V: Value>(wrong: Option<Mutant>, reports: &[Vote<V>], o
 
 // ANCHOR: enough
 /// Whether `nodes` are enough. Right: as the quorums say.
-pub(super) fn enough(wrong: Option<Mutant>, quorums: &Quorums, nodes: NodeSet, right: bool) -> bool {
+pub(super) fn enough(wrong: Option<Mutant>, phase: Phase, quorums: &Quorums, nodes: NodeSet) -> bool {
     let members = quorums.members().len();
-    match wrong {
-        Some(Mutant::M10) => nodes.len() >= members / 2,          // half
-        Some(Mutant::M10b) => nodes.len() >= members.div_ceil(2), // more than half of three, but half of four
-        _ => right,
+    match (wrong, phase) {
+        (Some(Mutant::M10), _) => nodes.len() >= members / 2, // half
+        (Some(Mutant::M10b), _) => nodes.len() >= members.div_ceil(2), // more than half of three, but half of four
+        (Some(Mutant::M22), Phase::One) => nodes.len() + members / 2 + 1 >= members, // the rest beside a majority
+        (_, Phase::One) => quorums.is_phase1(nodes),
+        (_, Phase::Two) => quorums.is_phase2(nodes),
     }
 }
 // ANCHOR_END: enough

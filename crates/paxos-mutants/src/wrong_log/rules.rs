@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use paxos_messages::{
     Ballot, Slot,
-    multi::{Effects, Entry, Event, Message, Output, Record, Request, Until},
+    multi::{Effects, Entry, Event, Message, Output, Record, Request, Timer, Until},
 };
 use paxos_process::{NodeId, NodeSet, Value};
 
@@ -37,6 +37,12 @@ impl<V: Value> WrongLog<V> {
     pub(super) fn hears(&mut self, event: Event<V>, out: &mut Effects<V>) -> Vec<Event<V>> {
         match (self.wrong, event) {
             (Some(wrong), Event::Receive { from, message }) => self.receives(wrong, from, message, out),
+            // ANCHOR: looks_around
+            (Some(Mutant::V1), Event::Timeout(Timer::Election)) if self.replica.leads().is_some() => {
+                out.set_timer(Timer::Election); // nobody has refused it
+                Vec::new()
+            }
+            // ANCHOR_END: looks_around
             (Some(Mutant::M15), Event::Request(Request::Read(read))) if self.replica.leads().is_some() => {
                 out.emit(Output::Readable(read)); // elected just now, by a quorum
                 Vec::new()
@@ -84,6 +90,13 @@ impl<V: Value> WrongLog<V> {
                 Message::Fetch { from: slot, partial }
             }
             // ANCHOR_END: hands_out
+            // ANCHOR: willing
+            (Mutant::V3, Message::Probe { round }) if self.replica.leader().is_some() => {
+                let promised = self.replica.acceptor().promised();
+                out.send(NodeSet::only(from), Message::Willing { round, promised }); // why not?
+                Message::Probe { round }
+            }
+            // ANCHOR_END: willing
             (Mutant::L6, message) => {
                 first = self.marked(from, &message);
                 message
@@ -210,6 +223,7 @@ impl<V: Value> WrongLog<V> {
                 let news = self.replica.acceptor().promised() < Some(vote.ballot);
                 news.then_some(Record::Promised(vote.ballot))
             }
+            (Some(Mutant::L8), Record::Forgotten(life)) => Some(Record::Forgotten(life.wrapping_sub(1))), // it is the same node
             (_, record) => Some(record),
         }
     }

@@ -421,3 +421,26 @@ fn a_log_that_opens_a_ballot_twice_is_refused() {
 fn a_log_of_another_node_is_refused() {
     electing(WINDOW).replay(Record::Round(ballot(3, 1)));
 }
+
+/// An acceptor that is asked twice may answer in other pages the second time, and may have voted meanwhile in a ballot
+/// between the old one and this. Its highest vote is what counts, whichever page comes first.
+#[test]
+fn of_two_pages_about_one_slot_the_higher_vote_counts() {
+    let page = |until, round, value| {
+        let accepted = Some(Vote { ballot: ballot(round, 1), value: command(value) });
+        Message::Promise { ballot: CURRENT, from: Slot(0), until, chosen: Slot(0), accepted }
+    };
+    for pages in [[('o', 0), ('n', 1)], [('n', 1), ('o', 0)]] {
+        let mut proposer = electing(WINDOW);
+        for ((value, round), until) in pages.into_iter().zip([5, 9]) {
+            receive(&mut proposer, 1, page(Until::Next(Slot(until)), round, value));
+        }
+        let (from, until, chosen, accepted) = (Slot(5), Until::End, Slot(0), None);
+        receive(&mut proposer, 1, Message::Promise { ballot: CURRENT, from, until, chosen, accepted });
+        let proposed = receive_all(&mut proposer, 3, answer(&[], 0));
+        assert!(
+            matches!(&proposed[..], [Message::Accept { value, .. }] if *value == command('n')),
+            "{pages:?}: {proposed:?}"
+        );
+    }
+}

@@ -269,3 +269,9 @@ fn a_log_that_reuses_a_ballot_is_refused() {
     proposer.replay(Record::Round(CURRENT));
     proposer.replay(Record::Round(CURRENT));
 }
+
+#[test]
+fn the_ballot_it_has_opened_can_be_asked() {
+    assert_eq!(Proposer::<char>::new(ME, quorums()).opened(), None);
+    assert_eq!(electing(Request::Propose('x')).opened(), Some(CURRENT));
+}
