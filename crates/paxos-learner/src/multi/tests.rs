@@ -559,3 +559,24 @@ fn the_first_part_of_a_snapshot_again_does_not_begin_anew() {
     receive(&mut exact, LEADER, Message::Snapshot(whole));
     assert_eq!(exact.learned(), Slot(9), "a part that fills the room that is left is taken");
 }
+
+/// The first leader's mark is of no use here, where nothing of its ballot was heard. The next leader's is.
+#[test]
+fn a_mark_of_a_higher_ballot_takes_the_place_of_a_lower_one() {
+    let mut learner = learner();
+    let [low, high] = BALLOTS;
+    receive(&mut learner, LEADER, heartbeat(low, Slot(1)));
+    receive(&mut learner, LEADER, Message::Accept { ballot: high, slot: Slot(0), value: command(7), chosen: Slot(0) });
+    receive(&mut learner, LEADER, heartbeat(high, Slot(1)));
+    assert_eq!(values(&learner), [Some(command(7))]);
+}
+
+#[test]
+fn the_largest_snapshot_has_a_gibibyte() {
+    for (total, received) in [(1 << 30, 3), ((1 << 30) + 1, 0)] {
+        let mut learner = learner();
+        let part = SnapshotPart { upto: Slot(9), total, offset: 0, part: Bytes::from(vec![1, 2, 3]) };
+        receive(&mut learner, LEADER, Message::Snapshot(part));
+        assert_eq!(learner.came(), (Slot(0), received), "of {total} bytes");
+    }
+}
