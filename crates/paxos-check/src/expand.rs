@@ -86,6 +86,28 @@ impl<'a, P: Checkable> Team<'a, P> {
         parts.into_iter().map(|(_, part)| part).collect()
     }
 
+    /// Whether what was `recalled` of a batch begins with what its first state leads to.
+    pub(crate) fn finds_again(
+        &mut self,
+        recalled: &Part,
+        first: usize,
+        depth: usize,
+        seen: &Seen,
+        steps: &Steps,
+    ) -> bool {
+        let walker = &mut self.walkers[0];
+        if !walker.can_go_to(first, depth, steps) {
+            return false;
+        }
+        let mut part = Part::default();
+        part.look(first, walker.go_to(first, depth, steps), self.bounds, self.invariants, seen);
+        let known = |place: usize| part.worlds[..place].iter().map(|found| found.fingerprint);
+        let again =
+            part.worlds.iter().enumerate().filter(|(place, found)| known(*place).all(|it| it != found.fingerprint));
+        let recalled = recalled.worlds.iter().take_while(|found| found.parent == first);
+        again.map(|(_, found)| (found.fingerprint, found.nth)).eq(recalled.map(|found| (found.fingerprint, found.nth)))
+    }
+
     /// The choices that first led to `state`, of which there are `depth`.
     pub(crate) fn way_to(&mut self, state: usize, depth: usize, steps: &Steps) -> Vec<ChoiceOf<P>> {
         self.walkers[0].way_to(state, depth, steps)

@@ -28,6 +28,7 @@ mod asleep;
 mod expand;
 mod report;
 mod seen;
+mod state_file;
 mod steps;
 mod walk;
 
@@ -36,7 +37,8 @@ mod stateright;
 
 pub use paxos_sim::Bounds;
 pub use report::{Limits, Progress, Report, Verdict};
-pub use search::check;
+pub use search::{check, check_with_file};
+pub use state_file::StateFileError;
 #[cfg(feature = "stateright")]
 pub use stateright::WorldModel;
 

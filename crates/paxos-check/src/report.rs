@@ -69,8 +69,11 @@ pub struct Progress {
     pub bytes: usize,
     /// Memory in use by the whole process, as the system measures it, where it can be asked (on Linux).
     pub resident: Option<usize>,
-    /// Time since the start.
+    /// Time since the start. A search that goes on from a file counts what it took until the file was written, and not
+    /// what it takes to read it.
     pub elapsed: Duration,
+    /// How long the file is in which the search remembers, if it has one.
+    pub file_bytes: Option<u64>,
 }
 
 impl Progress {

@@ -51,6 +51,25 @@ impl<'a, P: Checkable> Walker<'a, P> {
     }
     // ANCHOR_END: go_to
 
+    /// Whether there is a way to `state`, which is so unless the steps were made by other code: each of its choices is one
+    /// that the world before it has.
+    pub(crate) fn can_go_to(&self, state: usize, depth: usize, steps: &Steps) -> bool {
+        let (mut nths, mut here) = (Vec::with_capacity(depth), state);
+        for _ in 0..depth {
+            let (parent, nth) = steps.to(here);
+            nths.push(usize::from(nth));
+            here = parent;
+        }
+        let (mut world, mut choices) = (self.way[0].world.clone(), self.way[0].choices.clone());
+        nths.into_iter().rev().all(|nth| {
+            let Some(choice) = choices.get(nth) else { return false };
+            world.apply_within(self.bounds, choice, &mut ());
+            choices.clear();
+            world.choices(self.bounds, &mut choices);
+            true
+        })
+    }
+
     /// One choice on.
     fn step(&mut self, state: usize, nth: usize) {
         let from = self.way.last().expect("the initial world is never left");

@@ -51,6 +51,8 @@ Examples:
   cargo paxos check basic --crashes 1 --own at-once one crash of any node, at any moment
   cargo paxos check basic --acceptors 4 --quorums flexible:3,2 --own at-once
   cargo paxos check basic --mutant M10 --save m10.script && cargo paxos run m10.script
+  cargo paxos check basic --crashes 1 --state-file crash.states
+                                                    16,498,949 states; may be stopped: the same command goes on
 
 Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first, 4 it failed.";
 

@@ -64,10 +64,12 @@ impl Line {
     }
 }
 
-/// What a search remembers, and what its process has in memory, where the system says so.
+/// What a search remembers, what its process has in memory, where the system says so, and what its file has.
 pub(crate) fn memory(progress: &Progress) -> String {
     let resident = progress.resident.map_or_else(String::new, |bytes| format!(" ({} resident)", bytes >> 20));
-    format!("{} MiB{resident}", progress.bytes.div_ceil(1 << 20))
+    let file =
+        progress.file_bytes.map_or_else(String::new, |bytes| format!(", {} MiB on disk", bytes.div_ceil(1 << 20)));
+    format!("{} MiB{resident}{file}", progress.bytes.div_ceil(1 << 20))
 }
 
 /// A bar for doing something to so many things; silent when nobody looks.

@@ -70,6 +70,28 @@ fn a_search_at_its_limit_exits_3_and_never_says_that_it_holds() {
 }
 
 #[test]
+fn the_same_command_goes_on_where_it_stopped() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("states").display().to_string();
+    let search = ["check", "basic", "--own", "at-once", "--state-file", &file, "--json"];
+    let limited = [&search[..], &["--max-states", "20000"]].concat();
+    let stopped = json(3, &limited);
+    assert_eq!(stopped["state_file_bytes"].as_u64(), Some(fs::metadata(&file).expect("the file").len()));
+    assert_eq!(json(0, &search)["states"], 69_278);
+    let text = expect(0, &search[..search.len() - 1]);
+    assert!(text.contains("69,278 states") && text.contains("1 MiB on disk"), "{text}");
+    let claims = directory.path().join("claims").display().to_string();
+    for _ in 0..2 {
+        let found = json(0, &["check", "claims", "basic-even-crash", "--state-file", &claims, "--json"]);
+        assert_eq!(found["claims"][0]["states"], 39_276);
+    }
+    let text = expect(4, &["check", "basic", "--state-file", &file]);
+    assert!(text.contains("is of another search"), "{text}");
+    let text = expect(2, &["check", "claims", "basic-short", "basic", "--state-file", &file]);
+    assert!(text.contains("name one claim"), "{text}");
+}
+
+#[test]
 fn quorums_that_may_miss_each_other_are_a_usage_error() {
     let text = expect(2, &["check", "basic", "--acceptors", "4", "--quorums", "flexible:2,2"]);
     assert!(text.contains("must add up to more than 4"), "{text}");

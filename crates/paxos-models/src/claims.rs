@@ -2,8 +2,10 @@
 
 mod log;
 
+use std::path::Path;
+
 use paxos_basic::Replica;
-use paxos_check::{Checkable, Limits, Progress, Verdict, check};
+use paxos_check::{Checkable, Limits, Progress, StateFileError, Verdict, check, check_with_file};
 use paxos_messages::{multi, single::Request};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
@@ -56,35 +58,43 @@ pub struct Claim {
 
 impl Claim {
     /// Runs it within `limits`; how long a run may be is a part of the claim.
+    ///
+    /// # Panics
+    ///
+    /// Never: only a file can fail, and there is none.
     #[must_use]
     pub fn check(&self, limits: &Limits, tell: impl FnMut(&Progress)) -> Found {
-        let (setting, quorums) = (self.setting, self.setting.quorums);
-        let log = |id| paxos_multi::Replica::new(id, quorums, paxos_multi::Options::default());
-        match &self.protocol {
-            Protocol::Basic(bounds) => {
-                self.search(&World::new(setting, |id| Replica::new(id, quorums)), bounds, limits, tell)
-            }
-            Protocol::Multi(bounds) => self.search(&World::new(setting, log), bounds, limits, tell),
-            Protocol::Quiet(bounds) => self.search(&World::new(setting, |id| Quiet(log(id))), bounds, limits, tell),
-        }
+        self.run(None, limits, tell).expect("only a file can fail, and there is none")
     }
 
-    fn search<P: Checkable>(
+    /// As [`check`](Self::check), and writes what is found to `file`, or goes on from it.
+    ///
+    /// # Errors
+    ///
+    /// When the file is of another search, damaged, or cannot be written.
+    pub fn check_with_file(
         &self,
-        world: &World<P>,
-        bounds: &Bounds<P::Request>,
+        file: &Path,
         limits: &Limits,
         tell: impl FnMut(&Progress),
-    ) -> Found {
-        let depth = self.depth.unwrap_or(usize::MAX);
-        let limits = Limits { depth, ..limits.clone() };
-        let report = check(world, bounds, &limits, tell);
-        let verdict = match report.verdict {
-            Verdict::Holds => Verdict::Holds,
-            Verdict::Violated { invariant, .. } => Verdict::Violated { invariant, path: Vec::new() },
-            Verdict::NotExhaustive => Verdict::NotExhaustive,
-        };
-        Found { verdict, progress: report.progress }
+    ) -> Result<Found, StateFileError> {
+        self.run(Some(file), limits, tell)
+    }
+
+    fn run(&self, file: Option<&Path>, limits: &Limits, tell: impl FnMut(&Progress)) -> Result<Found, StateFileError> {
+        let (setting, quorums) = (self.setting, self.setting.quorums);
+        let log = |id| paxos_multi::Replica::new(id, quorums, paxos_multi::Options::default());
+        let limits = Limits { depth: self.depth.unwrap_or(usize::MAX), ..limits.clone() };
+        let named = |model| file.map(|file| (file, model));
+        match &self.protocol {
+            Protocol::Basic(bounds) => {
+                search(&World::new(setting, |id| Replica::new(id, quorums)), bounds, &limits, named("basic"), tell)
+            }
+            Protocol::Multi(bounds) => search(&World::new(setting, log), bounds, &limits, named("multi"), tell),
+            Protocol::Quiet(bounds) => {
+                search(&World::new(setting, |id| Quiet(log(id))), bounds, &limits, named("multi, quiet"), tell)
+            }
+        }
     }
 
     /// Whether `found` is as claimed; `None` when the search was stopped, or reached a limit, before it could tell.
@@ -98,6 +108,25 @@ impl Claim {
             (Verdict::Holds, Some(_)) | (Verdict::Violated { .. }, _) => Some(false),
         }
     }
+}
+
+fn search<P: Checkable>(
+    world: &World<P>,
+    bounds: &Bounds<P::Request>,
+    limits: &Limits,
+    file: Option<(&Path, &str)>,
+    tell: impl FnMut(&Progress),
+) -> Result<Found, StateFileError> {
+    let report = match file {
+        None => check(world, bounds, limits, tell),
+        Some(file) => check_with_file(world, bounds, limits, file, tell)?,
+    };
+    let verdict = match report.verdict {
+        Verdict::Holds => Verdict::Holds,
+        Verdict::Violated { invariant, .. } => Verdict::Violated { invariant, path: Vec::new() },
+        Verdict::NotExhaustive => Verdict::NotExhaustive,
+    };
+    Ok(Found { verdict, progress: report.progress })
 }
 
 /// Node 1 wants `a`, node 2 wants `b`, and so on; nothing fails.

@@ -1,8 +1,8 @@
-//! What a search finds does not depend on how many threads search.
+//! What a search finds does not depend on how many threads search, nor on how often it was stopped.
 
 use std::num::NonZero;
 
-use paxos_check::{Checkable, Limits, Report, check};
+use paxos_check::{Checkable, Limits, Report, Verdict, check, check_with_file};
 use paxos_mutants::{Mutant, Requests, Scenario};
 use paxos_sim::{Bounds, ChoiceOf, World};
 
@@ -17,15 +17,31 @@ fn same_for_any_number<P: Checkable>(
         check(world, bounds, &Limits { threads, ..limits.clone() }, |_| {})
     };
     let one = search(1);
-    for threads in [2, 5] {
-        let many = search(threads);
-        assert_eq!(one.verdict, many.verdict, "{mutant}, {threads} threads");
+    let is_same = |other: &Report<ChoiceOf<P>>, how: &str| {
+        assert_eq!(one.verdict, other.verdict, "{mutant}, {how}");
         let counted = |report: &Report<ChoiceOf<P>>| {
             let progress = report.progress;
             (progress.states, progress.choices, progress.depth, progress.frontier)
         };
-        assert_eq!(counted(&one), counted(&many), "{mutant}, {threads} threads");
+        assert_eq!(counted(&one), counted(other), "{mutant}, {how}");
+    };
+    for threads in [2, 5] {
+        is_same(&search(threads), &format!("{threads} threads"));
     }
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("states");
+    for states in [100, 1_500] {
+        let limits = Limits { states, ..limits.clone() };
+        let found = check_with_file(world, bounds, &limits, (&file, mutant.name()), |_| {});
+        let found = found.expect("it goes on");
+        if found.progress.states == one.progress.states {
+            is_same(&found, "stopped and gone on");
+        } else {
+            assert_eq!(found.verdict, Verdict::NotExhaustive, "{mutant}, up to {states} states");
+        }
+    }
+    let again = check_with_file(world, bounds, limits, (&file, mutant.name()), |_| {});
+    is_same(&again.expect("it goes on"), "gone on");
     one
 }
 

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
-use paxos_check::{Checkable, Limits, Report, Verdict, check};
+use paxos_check::{Checkable, Limits, Report, Verdict, check, check_with_file};
 use paxos_mutants::Mutant;
 use paxos_process::NodeSet;
 use paxos_quorums::Quorums;
@@ -46,6 +46,10 @@ pub(super) struct Search {
     max_memory: usize,
     #[command(flatten)]
     threads: Threads,
+    /// Write what is found to this file as it is found, and go on from it if it is there: after Ctrl-C, a kill or a limit
+    /// the same command goes on where it stopped. 14 bytes a state
+    #[arg(long, value_name = "FILE")]
+    state_file: Option<PathBuf>,
     /// Write the counterexample to this file, as a script for `paxos run`
     #[arg(long, value_name = "FILE")]
     save: Option<PathBuf>,
@@ -77,6 +81,13 @@ pub(super) struct Protocol {
     pub(super) about: serde_json::Value,
 }
 
+impl Protocol {
+    /// What a state file calls it.
+    fn model(&self) -> String {
+        self.mutant.map_or_else(|| self.name.to_owned(), |mutant| format!("{}, {}", self.name, mutant.name()))
+    }
+}
+
 impl Search {
     /// The world of so many nodes. The error is the user's.
     pub(super) fn setting(&self, nodes: u8) -> Result<Setting, String> {
@@ -106,8 +117,13 @@ impl Search {
         let (bytes, depth) = (self.max_memory.saturating_mul(1 << 20), self.depth.unwrap_or(usize::MAX));
         let limits = Limits { invariants, states: self.max_states, bytes, depth, threads: self.threads.get(), stop };
         let line = Line::new("checking", self.json);
-        let report = check(world, &bounds, &limits, |progress| line.show(progress));
+        let tell = |progress: &_| line.show(progress);
+        let report = match &self.state_file {
+            None => Ok(check(world, &bounds, &limits, tell)),
+            Some(file) => check_with_file(world, &bounds, &limits, (file, &protocol.model()), tell),
+        };
         line.clear();
+        let report = report?;
         let script = match &report.verdict {
             Verdict::Violated { invariant, path } => Some(counterexample(protocol, world, *invariant, path)?),
             Verdict::Holds | Verdict::NotExhaustive => None,
@@ -137,7 +153,7 @@ impl Search {
                 "verdict": verdict, "invariant": invariant.map(Invariant::name), "length": length, "script": script,
                 "states": progress.states, "choices": progress.choices, "depth": progress.depth,
                 "seconds": progress.elapsed.as_secs_f64(), "states_per_second": progress.states_per_second(),
-                "bytes": progress.bytes, "resident": progress.resident, "threads": self.threads.get().get(),
+                "bytes": progress.bytes, "resident": progress.resident, "state_file_bytes": progress.file_bytes, "threads": self.threads.get().get(),
                 "collision_chance": progress.collision_chance(),
             });
             if let (Some(found), Some(about)) = (found.as_object_mut(), protocol.about.as_object()) {
@@ -169,7 +185,8 @@ impl Search {
             }),
             None => say(format_args!(
                 "not exhaustive: nothing failed in what was searched, which is not all: it was stopped or reached a \
-                 limit; try --max-states, --max-memory, another --depth, or smaller bounds"
+                 limit; try --max-states, --max-memory, another --depth, or smaller bounds{}",
+                if self.state_file.is_some() { "; the same command goes on from here" } else { "" }
             )),
         }
     }

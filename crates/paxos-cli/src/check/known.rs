@@ -1,6 +1,6 @@
 //! Searches whose number of states is known: Lamport's, and the documentation's.
 
-use std::{process::ExitCode, sync::atomic::Ordering};
+use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
 
 use clap::Args;
 use paxos_check::{Limits, Progress};
@@ -37,8 +37,10 @@ pub(super) struct Lamport {
   cargo paxos check claims --large --list           the names of all
   cargo paxos check claims basic log-campaigns      these two, with
                         --threads 1                 one thread
+  cargo paxos check claims log-rivals-quiet --state-file rivals.states
+                                                    a long one, which can be stopped: the same command goes on
 
-Exit code: 0 all is as claimed, 1 something is not, 2 usage, 3 undecided: stopped, or at a limit.")]
+Exit code: 0 all is as claimed, 1 something is not, 2 usage, 3 undecided: stopped, or at a limit, 4 it failed.")]
 pub(super) struct Claims {
     /// Only these: `check claims --list` names them
     names: Vec<String>,
@@ -56,6 +58,9 @@ pub(super) struct Claims {
     markdown: bool,
     #[command(flatten)]
     threads: Threads,
+    /// For one claim: write what is found to this file, and go on from it if it is there
+    #[arg(long, value_name = "FILE", requires = "names", conflicts_with = "list")]
+    state_file: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     json: bool,
@@ -99,6 +104,9 @@ impl Claims {
         if let Some(unknown) = self.names.iter().find(|name| claims::named(name).is_none()) {
             return Ok(usage(format!("no claim is called {unknown:?}: see cargo paxos check claims --large --list")));
         }
+        if self.state_file.is_some() && self.names.len() != 1 {
+            return Ok(usage("a state file is of one search: name one claim"));
+        }
         let asked = |claim: &Claim| {
             let named = self.names.iter().any(|name| name == claim.name);
             named || (self.names.is_empty() && if self.quick { claim.quick } else { self.large || !claim.large })
@@ -120,8 +128,13 @@ impl Claims {
                 break;
             }
             let line = Line::new(claim.what, self.json);
-            let found = claim.check(&limits, |progress| line.show(progress));
+            let tell = |progress: &_| line.show(progress);
+            let found = match &self.state_file {
+                None => Ok(claim.check(&limits, tell)),
+                Some(file) => claim.check_with_file(file, &limits, tell),
+            };
             line.clear();
+            let found = found?;
             let kept = claim.is_kept(&found);
             differs |= kept == Some(false);
             undecided |= kept.is_none();
@@ -178,7 +191,7 @@ impl Claims {
         json!({
             "name": claim.name, "what": what, "states": progress.states, "claimed": claim.states, "depth": depth,
             "depth_limit": claim.depth, "choices": progress.choices, "seconds": seconds, "bytes": progress.bytes,
-            "resident": progress.resident, "threads": self.threads.get().get(), "as_claimed": kept,
+            "resident": progress.resident, "state_file_bytes": progress.file_bytes, "threads": self.threads.get().get(), "as_claimed": kept,
             "command": format!("cargo paxos check claims {}", claim.name),
         })
     }
