@@ -35,18 +35,22 @@ pub(crate) enum Asleep {
 }
 
 impl Asleep {
-    /// Which of the `choices` of `world` sleep, that choice number `nth` leads to from `stop`.
+    /// Which of the `choices` of `world` sleep, that choice number `nth` leads to from `stop`, appended to `asleep`.
     pub(crate) fn after<P: Checkable>(
         from: &Stop<P>,
         nth: usize,
         world: &World<P>,
         choices: &[ChoiceOf<P>],
         bounds: &Bounds<P::Request>,
-    ) -> Vec<Self> {
+        asleep: &mut Vec<Self>,
+    ) {
+        // Both lists are in the same order, so what was a choice before mostly stands behind the last one that was.
+        let mut behind = 0;
         let taken = &from.choices[nth];
-        let asleep = |choice: &ChoiceOf<P>| {
-            let same = |other: &ChoiceOf<P>| world.is_same(choice, &from.world, other);
-            let Some(there) = from.choices.iter().position(same) else { return Self::No };
+        let sleeps = |choice: &ChoiceOf<P>| {
+            let same = |other: &usize| world.is_same(choice, &from.world, &from.choices[*other]);
+            let Some(there) = (behind..from.choices.len()).chain(0..behind).find(same) else { return Self::No };
+            behind = there + 1;
             if nth <= there && from.asleep[there] == Self::No {
                 return Self::No;
             }
@@ -57,6 +61,6 @@ impl Asleep {
                 Some(Commute::Always) => from.asleep[there],
             }
         };
-        choices.iter().map(asleep).collect()
+        asleep.extend(choices.iter().map(sleeps));
     }
 }

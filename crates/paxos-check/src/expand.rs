@@ -124,11 +124,12 @@ impl Part {
         invariants: &[Invariant],
         seen: &Seen,
     ) {
+        let mut world = stop.world.clone();
         for (nth, (choice, asleep)) in stop.choices.iter().zip(&stop.asleep).enumerate() {
             if *asleep == Asleep::Yes {
                 continue;
             }
-            let mut world = stop.world.clone();
+            world.clone_from(&stop.world);
             world.apply_within(bounds, choice, &mut ());
             if *asleep == Asleep::IfNothingIsWritten && !world.is_unsynced() {
                 continue;

@@ -15,9 +15,12 @@ pub(crate) struct Walker<'a, P: Checkable> {
     bounds: &'a Bounds<P::Request>,
     /// The way from the initial world to where it stands.
     way: Vec<Stop<P>>,
+    /// Those that it has left, for what they have room for.
+    left: Vec<Stop<P>>,
 }
 
 /// A state on the way, made again.
+#[derive(Clone)]
 pub(crate) struct Stop<P: Checkable> {
     state: usize,
     pub(crate) world: World<P>,
@@ -31,7 +34,7 @@ impl<'a, P: Checkable> Walker<'a, P> {
         let mut choices = Vec::new();
         initial.choices(bounds, &mut choices);
         let asleep = vec![Asleep::No; choices.len()];
-        Self { bounds, way: vec![Stop { state: 0, world: initial.clone(), choices, asleep }] }
+        Self { bounds, way: vec![Stop { state: 0, world: initial.clone(), choices, asleep }], left: Vec::new() }
     }
 
     // ANCHOR: go_to
@@ -43,7 +46,7 @@ impl<'a, P: Checkable> Walker<'a, P> {
             down.push((here, usize::from(nth)));
             (here, length) = (parent, length - 1);
         }
-        self.way.truncate(length + 1);
+        self.left.extend(self.way.drain(length + 1..));
         while let Some((state, nth)) = down.pop() {
             self.step(state, nth);
         }
@@ -73,14 +76,17 @@ impl<'a, P: Checkable> Walker<'a, P> {
     /// One choice on.
     fn step(&mut self, state: usize, nth: usize) {
         let from = self.way.last().expect("the initial world is never left");
-        let mut world = from.world.clone();
-        world.apply_within(self.bounds, &from.choices[nth], &mut ());
+        let mut next = self.left.pop().unwrap_or_else(|| from.clone());
+        next.state = state;
+        next.world.clone_from(&from.world);
+        next.world.apply_within(self.bounds, &from.choices[nth], &mut ());
         // It was judged when it was found.
-        let _ = world.newly_violated(&[]);
-        let mut choices = Vec::with_capacity(from.choices.len() + 2);
-        world.choices(self.bounds, &mut choices);
-        let asleep = Asleep::after(from, nth, &world, &choices, self.bounds);
-        self.way.push(Stop { state, world, choices, asleep });
+        let _ = next.world.newly_violated(&[]);
+        next.choices.clear();
+        next.world.choices(self.bounds, &mut next.choices);
+        next.asleep.clear();
+        Asleep::after(from, nth, &next.world, &next.choices, self.bounds, &mut next.asleep);
+        self.way.push(next);
     }
 
     /// The choices that first led to `state`, of which there are `depth`.

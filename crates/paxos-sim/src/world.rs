@@ -321,17 +321,6 @@ impl<P: Observed + Clone + Hash> World<P> {
         self.apply(choice, watch);
     }
 
-    /// About how many bytes a world takes that differs from its neighbour by one choice: what is not shared.
-    #[must_use]
-    pub fn footprint(&self) -> usize {
-        let packets = 4 + 4 * self.nodes.len(); // as many as fly in a busy moment
-        size_of::<Self>()
-            + self.nodes.len() * size_of::<Arc<Node<P>>>()
-            + packets * size_of::<Packet<P::Message>>()
-            + size_of::<Node<P>>()
-            + size_of::<History<P::Decree>>()
-    }
-
     fn position(&self, id: NodeId) -> Option<usize> {
         self.nodes.iter().position(|node| node.id == id)
     }
@@ -365,6 +354,15 @@ impl<P: Observed> Clone for World<P> {
             flying: self.flying,
             unjudged: self.unjudged,
         }
+    }
+
+    /// For whoever makes many worlds of one, one after the other: what the two share stays, and so does the room.
+    fn clone_from(&mut self, source: &Self) {
+        self.setting.clone_from(&source.setting);
+        self.nodes.clone_from(&source.nodes);
+        self.network.clone_from(&source.network);
+        self.history.clone_from(&source.history);
+        (self.spent, self.flying, self.unjudged) = (source.spent, source.flying, source.unjudged);
     }
 }
 
