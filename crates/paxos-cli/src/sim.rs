@@ -1,5 +1,8 @@
 //! `paxos sim`: runs chosen by a seed.
 
+mod kv;
+mod tracing;
+
 use std::{
     collections::BTreeMap, fs::File, hash::Hash, io::BufWriter, path::PathBuf, process::ExitCode,
     sync::atomic::Ordering,
@@ -12,13 +15,12 @@ use paxos_models::claims;
 use paxos_mutants::{Mutant, Wrong, WrongLog};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
-use paxos_sim::{
-    Bounds, ChoiceOf, Happening, Header, Invariant, Random, Scriptable, Setting, Tally, Trace, Watch, World,
-};
+use paxos_sim::{Bounds, ChoiceOf, Header, Invariant, Random, Scriptable, Setting, Tally, Trace, World};
 use paxos_trace::Recorder;
 use serde::Serialize;
 use serde_json::json;
 
+use self::tracing::Tracing;
 use crate::{
     args::{is_of, usage},
     output::say,
@@ -37,12 +39,14 @@ pub(crate) struct Sim {
 enum What {
     Basic(Basic),
     Multi(Multi),
+    Kv(kv::Kv),
 }
 
 const EXAMPLES: &str = "\
 Examples:
   cargo paxos sim basic --seed 1 --runs 1000               one decision, a thousand times
   cargo paxos sim multi --seed 1 --runs 200                a log, two hundred times
+  cargo paxos sim kv --seed 1 --runs 100                   a store and its clients, a hundred times
 
 Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
 
@@ -62,6 +66,7 @@ Examples:
   cargo paxos sim multi --seed 1 --runs 200                two hundred runs, seeds 1 to 200
   cargo paxos sim multi --seed 1 --nodes 5 --steps 10000 --trace t.ndjson
   cargo paxos sim multi --seed 1 --runs 1000 --mutant L6   how soon does chance find a bug?
+  cargo paxos sim multi --seed 1 --runs 50 --history h.ndjson --trace t.ndjson   with clients: as `sim kv`
 
 Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
 
@@ -94,6 +99,10 @@ struct Multi {
     /// A mutant in place of the log: see `cargo paxos mutants`
     #[arg(long, conflicts_with = "window")]
     mutant: Option<Mutant>,
+    /// Write what clients saw to this file, as paxos-history/1. A log has none, so the runs are those of `sim kv`: of the
+    /// store on this log
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["commands", "window", "mutant", "steps", "record"])]
+    history: Option<PathBuf>,
 }
 
 /// What every simulation takes.
@@ -139,6 +148,7 @@ impl Sim {
         match self.what {
             What::Basic(basic) => basic.run(),
             What::Multi(multi) => multi.run(),
+            What::Kv(kv) => kv.run(),
         }
     }
 }
@@ -186,6 +196,10 @@ impl Basic {
 impl Multi {
     fn run(&self) -> anyhow::Result<ExitCode> {
         let (options, mutant) = (&self.options, self.mutant);
+        if self.history.is_some() {
+            let Options { seed, runs, nodes, ref trace, json, .. } = *options;
+            return kv::Kv { seed, runs, nodes, history: self.history.clone(), trace: trace.clone(), json }.run();
+        }
         if let Err(problem) = is_of(mutant, "multi") {
             return Ok(usage(problem));
         }
@@ -376,20 +390,5 @@ impl Total {
         self.tally.fired += run.fired;
         self.tally.crashes += run.crashes;
         self.tally.cuts += run.cuts;
-    }
-}
-
-/// A trace and a record, if they are wanted.
-struct Tracing<'a>(Option<&'a mut Trace<BufWriter<File>>>, Option<&'a mut Recorder<BufWriter<File>>>);
-
-impl<P: Scriptable<Message: Serialize>> Watch<P> for Tracing<'_> {
-    fn see(&mut self, happening: Happening<'_, P>) {
-        let Self(trace, recorder) = self;
-        if let Some(recorder) = recorder {
-            Watch::<P>::see(*recorder, happening);
-        }
-        if let Some(trace) = trace {
-            trace.see(happening);
-        }
     }
 }

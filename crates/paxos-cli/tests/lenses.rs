@@ -306,3 +306,32 @@ fn a_wrong_history_and_a_wrong_trace_are_told_apart_and_judged() {
     fs::write(&file, "{}").expect("it is written");
     assert!(expect(2, &["judge", &file]).contains("is no paxos-history/1"));
 }
+
+#[test]
+fn a_simulated_store_has_a_history_and_a_trace_that_are_judged() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (history, trace) = (path("h.ndjson"), path("t.ndjson"));
+    let multi = ["sim", "multi", "--seed", "1", "--runs", "20", "--history", &history, "--trace", &trace];
+    let text = expect(0, &multi);
+    assert!(text.contains("20 runs from seed 1") && text.contains("linearizable"), "{text}");
+    let judged = expect(0, &["judge", &history]);
+    assert!(judged.contains("linearizable"), "{judged}");
+    expect(0, &["kv", "judge", &history]);
+    expect(0, &["judge", &trace]);
+
+    // It is the same as that of `sim kv`, and one answer that is wrong in it is noticed.
+    let again = path("again.ndjson");
+    let found = json(0, &["sim", "kv", "--seed", "1", "--runs", "20", "--history", &again, "--json"]);
+    assert_eq!((&found["verdict"], &found["runs"]), (&"held".into(), &20.into()), "{found}");
+    let text = fs::read_to_string(&again).expect("a history");
+    assert!(text == fs::read_to_string(&history).expect("a history") && 1_000 < text.lines().count());
+    let mut calls: Vec<Json> = text.lines().map(|line| serde_json::from_str(line).expect("a call")).collect();
+    let has_read = |call: &&mut Json| call["op"] == "get" && call["outcome"] == "ok" && !call["result"].is_null();
+    let read = calls.iter_mut().rfind(has_read).expect("something was read");
+    read["result"] = "never written".into();
+    fs::write(&again, calls.iter().map(|call| format!("{call}\n")).collect::<String>()).expect("a history");
+    expect(1, &["judge", &again]);
+
+    expect(2, &["sim", "multi", "--seed", "1", "--history", &history, "--mutant", "M3"]);
+}

@@ -66,14 +66,20 @@ impl From<Bytes> for Batch {
     }
 }
 
-/// Shown as `put k v; append k w`.
+/// Shown as `put k v; append k w`. What clients ask for alike, such as `get k`, has its session and sequence number behind
+/// it: where no two values are alike, batches that are shown alike are the same.
 impl fmt::Display for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (position, command) in self.commands().enumerate() {
             f.write_str(if position == 0 { "" } else { "; " })?;
             match command {
-                Ok(Command::Open { .. }) => f.write_str("open")?,
-                Ok(Command::Do { operation, .. }) => show(&operation, f)?,
+                Ok(Command::Open { nonce }) => write!(f, "open {nonce}")?,
+                Ok(Command::Do { session, sequence, operation, .. }) => {
+                    show(&operation, f)?;
+                    if matches!(operation, Operation::Read(_) | Operation::Delete { .. }) {
+                        write!(f, " as {}.{sequence}", session.0)?;
+                    }
+                }
                 Err(failure) => failure.fmt(f)?,
             }
         }

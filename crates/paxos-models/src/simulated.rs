@@ -14,7 +14,9 @@
 //! ```
 
 mod basic;
+mod kv;
 mod multi;
 
 pub use basic::{Basic, BasicLoad, basic};
+pub use kv::{Kv, KvLoad, STORE, Tally, kv, service};
 pub use multi::{Multi, MultiLoad, OPTIONS, multi};

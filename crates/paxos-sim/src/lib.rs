@@ -9,6 +9,8 @@
 //! - [`timed`] lets a clock choose: latencies, syncs, timers and everything that fails, drawn from a seed.
 //! - `paxos-check` chooses everything: a model checker.
 //!
+//! [`conformance`](mod@conformance) holds any protocol to the contract of a process, by runs of the timed chooser.
+//!
 //! The world knows no protocol. It runs any [`Process`](paxos_process::Process) that is
 //! [`Observed`](paxos_messages::Observed), and judges it by the [`Invariant`]s, which are stated over what was *said*
 //! (promises, votes, proposals), not over what the processes believe.
@@ -52,6 +54,8 @@ mod trace;
 mod watch;
 
 pub mod timed;
+
+pub mod conformance;
 
 pub use bounds::{Bounds, Spent};
 pub use choice::{Choice, ChoiceOf};

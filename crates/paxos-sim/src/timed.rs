@@ -38,6 +38,7 @@ use crate::{ChoiceOf, Happening, Invariant, Setting, Watch, World};
 pub use conditions::{Conditions, Costs, DiskFaults};
 pub use counts::{Counts, Kind};
 pub use delay::Jitter;
+pub(crate) use failing::stands_by;
 
 /// A protocol, and what a simulation needs to know to run it.
 pub trait System {

@@ -52,6 +52,8 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
             "paxos-basic",
             "paxos-multi",
             "paxos",
+            "paxos-kv",
+            "paxos-judge",
             "paxos-sim",
             "paxos-check",
         ],

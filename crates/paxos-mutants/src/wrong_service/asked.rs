@@ -18,6 +18,12 @@ use paxos_kv::{Ask, Command, Operation, Query, Request, SessionId};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Asked(pub Request);
 
+impl From<Request> for Asked {
+    fn from(request: Request) -> Self {
+        Self(request)
+    }
+}
+
 impl fmt::Display for Asked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use paxos_messages::Observed;
+use paxos_messages::{Memory, Observed};
 use paxos_process::{NodeSet, Process};
 
 use super::{
@@ -59,8 +59,7 @@ impl<S: System, W: Watch<S::Process>> Engine<'_, S, W> {
             }
         }
         let (found, said) = (process.memory(), self.world.process(*id).memory());
-        let kept = said.votes.iter().all(|vote| vote.0 < found.from || found.votes.contains(vote));
-        if found.promised != said.promised || !kept {
+        if !stands_by(&found, &said) {
             self.violation = Some(Violation::WrongRecord(format!("{id} remembers {found:?} and not {said:?}")));
         }
     }
@@ -129,4 +128,11 @@ impl<S: System, W: Watch<S::Process>> Engine<'_, S, W> {
     pub(super) fn survivors(&self) -> NodeSet {
         self.nodes.iter().filter(|node| self.has_rule || !node.refused).map(|node| node.id).collect()
     }
+}
+
+/// Whether who remembers `found` stands by what an acceptor said that remembered `said`: by its promise, and by every vote in
+/// a slot that it does not know to be chosen.
+pub(crate) fn stands_by<V: Eq>(found: &Memory<V>, said: &Memory<V>) -> bool {
+    let kept = said.votes.iter().all(|vote| vote.0 < found.from || found.votes.contains(vote));
+    found.promised == said.promised && kept
 }
