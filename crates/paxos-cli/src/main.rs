@@ -25,6 +25,7 @@ mod process;
 mod replay;
 mod search;
 mod sim;
+mod sweep;
 mod torture;
 mod trace;
 mod worlds;
@@ -39,6 +40,7 @@ Examples:
   cargo paxos check basic                 search every run of three acceptors and two proposers
   cargo paxos mutants                     break one rule at a time, and see each version die
   cargo paxos sim basic --seed 1 --runs 1000
+  cargo paxos sweep --protocol multi --seeds 0..1000
   cargo paxos run crates/paxos-basic/tests/scripts/refused_and_retry.script
   cargo paxos fuzz --seconds 60           throw bytes at everything that reads some
 
@@ -65,6 +67,8 @@ enum Command {
     Check(check::Check),
     Mutants(mutants::Mutants),
     Sim(sim::Sim),
+    Sweep(sweep::Sweep),
+    Merge(sweep::Merge),
     Run(replay::Run),
     Fuzz(fuzz::Fuzz),
     Torture(torture::Torture),
@@ -84,6 +88,8 @@ fn main() -> ExitCode {
         Command::Check(command) => command.run(),
         Command::Mutants(command) => command.run(),
         Command::Sim(command) => command.run(),
+        Command::Sweep(command) => command.run(),
+        Command::Merge(command) => command.run(),
         Command::Run(command) => command.run(),
         Command::Fuzz(command) => command.run(),
         Command::Torture(command) => command.run(),
