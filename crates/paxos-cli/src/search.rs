@@ -77,7 +77,7 @@ pub(crate) fn bar(doing: &str, things: &str, many: u64, quiet: bool) -> Progress
     if quiet || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = format!("{doing} {{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} to go");
+    let style = format!("{doing} {{bar:30}} {{pos}}/{{len}} {things}, {{per_sec}}, {{eta}} to go{{msg}}");
     ProgressBar::new(many).with_style(ProgressStyle::with_template(&style).expect("a valid template"))
 }
 

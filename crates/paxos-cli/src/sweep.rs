@@ -192,7 +192,7 @@ impl Sweep {
             }
             let simulated = total.time.as_secs();
             drop(total);
-            bar.set_message(format!("{simulated} s simulated"));
+            bar.set_message(format!(", {simulated} s simulated"));
             bar.inc(1);
         }
     }

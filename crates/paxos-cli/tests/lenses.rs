@@ -335,3 +335,48 @@ fn a_simulated_store_has_a_history_and_a_trace_that_are_judged() {
 
     expect(2, &["sim", "multi", "--seed", "1", "--history", &history, "--mutant", "M3"]);
 }
+
+#[test]
+fn a_sweep_holds_and_its_parts_are_a_whole() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let part = |number: u8| directory.path().join(format!("{number}.json")).display().to_string();
+    let sweep = |number: u8, shard: &str| {
+        let sweep = ["sweep", "--protocol", "multi", "--seeds", "0..12", "--shard", shard, "--out", &part(number)];
+        expect(0, &sweep)
+    };
+    assert!(sweep(0, "0/2").contains("held: every invariant") && sweep(1, "1/2").contains("seeds 6..12: 6 runs"));
+    let whole = json(0, &["merge", &part(0), &part(1), "--json"]);
+    assert_eq!((&whole["seeds"], &whole["broken"]), (&serde_json::json!([[0, 12]]), &Json::Null));
+    let again = json(0, &["sweep", "--protocol", "multi", "--seeds", "0..12", "--jobs", "1", "--json"]);
+    assert_eq!((&again["counts"], &again["choices"]), (&whole["counts"], &whole["choices"]), "on however many threads");
+    assert!(expect(0, &["merge", &part(1), &part(1)]).contains("run twice: seeds 6..12"));
+}
+
+#[test]
+fn a_sweep_that_finds_something_saves_it_small() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    for (mutant, protocol, sign) in [("M3b", "basic", "ChosenStaysChosen"), ("L6", "multi", "OnlyChosenIsLearned")] {
+        let script = directory.path().join(mutant).display().to_string();
+        let sweep = [
+            "sweep",
+            "--protocol",
+            protocol,
+            "--seeds",
+            "0..500",
+            "--mutant",
+            mutant,
+            "--script",
+            &script,
+            "--jobs",
+            "1",
+        ];
+        let text = expect(1, &sweep);
+        assert!(
+            text.contains(&format!("violated: {sign}")) && text.contains("replay it with: cargo paxos run"),
+            "{text}"
+        );
+        assert!(expect(1, &["run", &script]).contains(&format!("violates {sign}")));
+    }
+    expect(2, &["sweep", "--protocol", "basic", "--seeds", "9..3"]);
+    expect(2, &["sweep", "--protocol", "basic", "--seeds", "0..9", "--mutant", "L6"]);
+}

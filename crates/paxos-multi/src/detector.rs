@@ -97,6 +97,14 @@ impl Detector {
         self.leader.replace(leader) != Some(leader)
     }
 
+    /// Who asks for the next page of a promise is about to be elected, and another election would make all that was read
+    /// be read again: of a long log, each time, by candidates who overtake one another for ever. A first Prepare does not
+    /// count. It may be of somebody who gets no further, and who would then keep all others from trying.
+    pub fn election_goes_on<V>(&mut self, out: &mut Effects<V>) {
+        out.set_timer(Timer::Election);
+        self.willing = NodeSet::EMPTY;
+    }
+
     /// This node has been elected.
     pub fn elected<V>(&mut self, out: &mut Effects<V>) {
         self.heard(self.id, out);

@@ -109,9 +109,13 @@ impl<V: Value> Replica<V> {
     fn receive(&mut self, from: NodeId, message: Message<V>, out: &mut Effects<V>) {
         let event = |message| Event::Receive { from, message };
         match message {
-            Message::Prepare { .. } => {
+            Message::Prepare { ballot, .. } => {
+                let goes_on = from != self.id && self.acceptor.promised() == Some(ballot);
                 self.acceptor.step(event(message), out);
                 self.yield_to(self.acceptor.promised(), out);
+                if goes_on {
+                    self.detector.election_goes_on(out);
+                }
             }
             Message::Promise { ballot, until, chosen, .. } => {
                 self.promised(from, ballot, chosen, event(message), out);

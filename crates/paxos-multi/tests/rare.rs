@@ -236,3 +236,29 @@ fn leadership_is_handed_to_somebody_who_can_take_it() {
     play.rest();
     assert!(play.world.process(N3).serves());
 }
+
+/// Node 3 has promised node 2 a ballot, and has many votes to tell: node 2 asks for the next page of them. Node 3 has grown
+/// impatient meanwhile, and asked who would elect it. When the answer comes it lets node 1 finish.
+#[test]
+fn an_election_that_goes_on_is_not_overtaken() {
+    let mut play = Play::led(majority());
+    for number in 0..20 {
+        play.ask(N1, Request::Propose(number));
+    }
+    while let Some(index) = play.find(|packet| !matches!(packet.message, Message::Accepted { .. })) {
+        play.apply(Choice::Deliver(index)); // everybody votes, and nobody learns of it
+    }
+    play.lose(|_| true);
+    play.apply(Choice::Fire(N2, Timer::Election)); // it hears nobody
+    play.ask(N2, Request::Campaign);
+    play.deliver(|packet| packet.to == N3 && is_prepare(&packet.message));
+    play.apply(Choice::Fire(N3, Timer::Election));
+    let whole = |packet: &Packet<Said>| packet.from == N3 && matches!(packet.message, Message::Promise { .. });
+    while let Some(index) = play.find(whole) {
+        play.apply(Choice::Deliver(index));
+    }
+    play.deliver(|packet| packet.to == N3 && is_prepare(&packet.message));
+    play.deliver(|packet| packet.to == N2 && matches!(packet.message, Message::Probe { .. }));
+    play.deliver(|packet| packet.from == N2 && matches!(packet.message, Message::Willing { .. }));
+    assert_eq!(play.world.process(N3).proposer().opened(), None, "node 2 is about to be elected");
+}
