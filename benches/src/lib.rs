@@ -3,5 +3,6 @@
 pub mod asked;
 pub mod durable;
 pub mod log;
+pub mod overload;
 pub mod report;
 pub mod service;

@@ -4,12 +4,16 @@ use std::{
     collections::BTreeMap,
     env, fs,
     io::{BufRead, BufReader, Lines},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
+use paxos_kv::client::Config;
+use paxos_node::Key;
+use paxos_process::NodeId;
 use serde_json::Value;
 
 /// The program.
@@ -93,6 +97,7 @@ pub struct Cluster {
     input: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
     pids: Vec<u32>,
+    addresses: BTreeMap<NodeId, SocketAddr>,
     replayed: BTreeMap<String, u64>,
 }
 
@@ -118,6 +123,7 @@ impl Cluster {
             input,
             lines: BufReader::new(output).lines(),
             pids: Vec::new(),
+            addresses: BTreeMap::new(),
             replayed: BTreeMap::new(),
         };
         while cluster.replayed.len() < NODES {
@@ -125,6 +131,9 @@ impl Cluster {
             let event: Value = serde_json::from_str(&line).expect("JSON");
             if event["event"] == "ready" {
                 let node = event["node"].as_str().expect("a name").to_owned();
+                let id = NodeId(node.trim_start_matches('n').parse().expect("a number"));
+                let address = event["address"].as_str().and_then(|address| address.parse().ok());
+                cluster.addresses.insert(id, address.expect("an address"));
                 cluster.replayed.insert(node, event["records"].as_u64().expect("a number"));
                 cluster.pids.push(event["pid"].as_u64().and_then(|pid| pid.try_into().ok()).expect("a process id"));
             }
@@ -136,6 +145,26 @@ impl Cluster {
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
+    }
+
+    /// The processes of its nodes.
+    #[must_use]
+    pub fn pids(&self) -> &[u32] {
+        &self.pids
+    }
+
+    /// What a client has to know of it.
+    ///
+    /// # Panics
+    ///
+    /// When its files do not tell its name and its key.
+    #[must_use]
+    pub fn config(&self) -> Config {
+        let place = Path::new(&self.place);
+        let told = fs::read_to_string(place.join("cluster.toml")).expect("the cluster's file");
+        let name = told.lines().find_map(|line| line.strip_prefix("cluster = \"")?.strip_suffix('"'));
+        let key = Key::read(place.join("key")).expect("the cluster's key");
+        Config { key: Some(key), ..Config::new(self.addresses.clone(), name.expect("a name").to_owned()) }
     }
 
     /// How many records each node has read from its log when it was started.

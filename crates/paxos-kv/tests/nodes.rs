@@ -7,7 +7,7 @@ use std::{
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
     },
     thread,
     time::{Duration, Instant},
@@ -144,6 +144,30 @@ fn forward(mut from: TcpStream, mut to: TcpStream, is_forgotten: impl Fn() -> bo
     let _ = to.shutdown(Shutdown::Both); // it may be closed
 }
 
+/// The way to a node, on which what it says is taken until one is told not to.
+fn way_that_may_stop(node: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (address, stopped) = (listener.local_addr().unwrap(), Arc::<AtomicBool>::default());
+    let stop = Arc::clone(&stopped);
+    thread::spawn(move || {
+        let (here, _) = listener.accept().unwrap();
+        let there = TcpStream::connect(node).unwrap();
+        let (asks, to) = (here.try_clone().unwrap(), there.try_clone().unwrap());
+        thread::spawn(move || forward(asks, to, || false));
+        let (mut says, mut to, mut buffer) = (&there, &here, [0; 4096]);
+        while !stop.load(SeqCst) {
+            match says.read(&mut buffer) {
+                Ok(length @ 1..) if to.write_all(&buffer[..length]).is_ok() => {}
+                _ => return,
+            }
+        }
+        loop {
+            thread::park(); // both ends stay open
+        }
+    });
+    (address, stopped)
+}
+
 fn run<T>(future: impl Future<Output = T>) -> T {
     Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
@@ -256,6 +280,28 @@ fn a_session_that_has_expired_is_replaced() {
         }
         assert_eq!(client.append(bytes("k"), bytes("y")).await, Ok(2));
         assert_eq!(client.get(bytes("k")).await, Ok(Some(bytes("xy"))));
+    });
+}
+
+#[test]
+fn a_client_that_asks_for_much_and_reads_nothing_is_in_nobodys_way() {
+    let cluster = Cluster::start(Options::default());
+    run(async {
+        let client = cluster.client();
+        for nth in 0..32 {
+            client.put(bytes(&format!("page {nth:02}")), vec![0; 16 << 10]).await.unwrap();
+        }
+        let (address, stopped) = way_that_may_stop(cluster.addresses[&leader(&client).await]);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let silent = Connection::<Ask, Reply>::connect(address, "ours", Some(&cluster.key), deadline).await.unwrap();
+        stopped.store(true, SeqCst);
+        // Half a gigabyte in all: more than there is room for, for one and for all.
+        let page = Ask::Read(Query::Range { start: bytes("page"), end: None, limit: u32::MAX });
+        let _waiting: Vec<_> = (0..1_000).map(|_| silent.ask(&page)).collect();
+        for nth in 0..200 {
+            assert_eq!(client.append(bytes("log"), bytes("x")).await, Ok(nth + 1));
+            assert!(client.range(bytes("page"), None, 99).await.unwrap().entries.len() > 16);
+        }
     });
 }
 

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(scale.weigh(Answer::Reply(5, "short".to_owned())), Answer::Reply(5, "short".into()));
         drop(scale.parcel(answers));
         assert_eq!((scale.own.0.load(Relaxed), scale.all.0.load(Relaxed)), (0, 0));
-        assert_eq!(scale.weigh(long(7)), long(7));
+        assert!(scale.weigh(long(7)) == long(7), "there is room again");
     }
 
     #[test]
@@ -126,6 +126,6 @@ mod tests {
             (0..100).map(|id| last.weigh(long(id))).filter(|answer| matches!(answer, Answer::Reply(..))).count();
         assert!(heard < 100 && all.0.load(Relaxed) <= UNSAID_BY_ALL, "{heard} are said");
         parcels.pop();
-        assert_eq!(last.weigh(long(7)), long(7));
+        assert!(last.weigh(long(7)) == long(7), "there is room again");
     }
 }

@@ -85,6 +85,35 @@ fn frames_that_are_too_long_and_noise_end_their_connection_and_no_other() {
 }
 
 #[test]
+fn whoever_comes_when_all_places_are_taken_is_told_so_and_who_has_one_is_served() {
+    let (mut reception, inbox) = reception(None, 10 * PATIENCE);
+    Arc::get_mut(&mut reception).unwrap().clients = Arc::new(Semaphore::new(3));
+    let mut taken = Taken(&inbox, Vec::new());
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let connect = || crate::Connection::<u8, u8>::connect(address, "test", None, Instant::now() + PATIENCE);
+        let early = connect().await.unwrap();
+        let mut others = vec![connect().await.unwrap(), connect().await.unwrap()];
+        for nth in 0..200 {
+            match connect().await {
+                Err(crate::ClientError::Refused(reason)) => assert!(reason.contains("clients already"), "{reason}"),
+                other => panic!("{:?}", other.map(drop)),
+            }
+            let _waits = early.ask(&nth);
+            until("who has a place is heard", || taken.asks().contains(&nth)).await;
+        }
+        assert!(!early.is_over() && others.iter().all(|other| !other.is_over()), "nobody lost his place");
+        others.pop();
+        until("a place is given back", || reception.clients.available_permits() == 1).await;
+        connect().await.unwrap();
+        listening.abort();
+    });
+    assert_eq!(reception.stats.counts().strangers_refused, 200);
+}
+
+#[test]
 fn a_peer_that_does_not_read_costs_a_queue_and_no_more() {
     let (peer, other) = (NodeId(2), NodeId(3));
     let address = "127.0.0.1:1".parse().unwrap();
