@@ -18,6 +18,7 @@ mod fuzz;
 mod judge;
 mod kv;
 mod load;
+mod maelstrom;
 mod mutants;
 mod node;
 mod output;
@@ -75,6 +76,7 @@ enum Command {
     Corrupt(corrupt::Corrupt),
     Trace(trace::TraceCommand),
     Judge(judge::Judge),
+    Maelstrom(maelstrom::Maelstrom),
 }
 
 fn main() -> ExitCode {
@@ -96,6 +98,7 @@ fn main() -> ExitCode {
         Command::Corrupt(command) => command.run(),
         Command::Trace(command) => command.run(),
         Command::Judge(command) => command.run(),
+        Command::Maelstrom(command) => command.run(),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

@@ -36,7 +36,7 @@ mod record;
 
 mod basic;
 mod ending;
-mod logging;
+pub(crate) mod logging;
 
 use logging::LogFormat;
 use record::Recording;

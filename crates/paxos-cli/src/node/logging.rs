@@ -17,7 +17,7 @@ pub(crate) enum LogFormat {
 }
 
 /// Sends the log to stderr. Fails when RUST_LOG cannot be read.
-pub(super) fn start(format: LogFormat) -> Result<(), String> {
+pub(crate) fn start(format: LogFormat) -> Result<(), String> {
     let wanted = env::var("RUST_LOG").unwrap_or_else(|_| "info".into());
     let filter = EnvFilter::try_new(&wanted).map_err(|error| format!("RUST_LOG={wanted:?}: {error}"))?;
     let log =
