@@ -104,7 +104,7 @@ pub struct Effort {
 
 impl Effort {
     /// What takes seconds for all mutants: the bound of the tests.
-    pub const QUICK: Self = Self { decisions: 5_000, logs: 700, stores: 700, others: 300 };
+    pub const QUICK: Self = Self { decisions: 5_000, logs: 700, stores: 1_500, others: 300 };
     /// What takes a minute or two.
     pub const FULL: Self = Self { decisions: 20_000, logs: 5_000, stores: 5_000, others: 2_000 };
 }
