@@ -5,7 +5,7 @@
 use paxos_basic::Replica;
 use paxos_judge::{TraceVerdict, judge_trace};
 use paxos_messages::{multi, single};
-use paxos_mutants::{Mutant, Wrong};
+use paxos_mutants::{Home, Mutant, Wrong};
 use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use paxos_sim::{Bounds, Choice, Invariant, Random, Scriptable, Setting, Trace, World};
@@ -55,7 +55,9 @@ fn the_specification_rejects_traces_of_mutants() {
         println!("{mutant}: {judged:?}");
         // These three break in runs that chance finds too seldom: searches and their scripts have them.
         let seldom = [Mutant::M3c, Mutant::M6b, Mutant::M10b].contains(&mutant);
-        assert_eq!(judged.is_err(), !seldom, "{mutant}: {judged:?}");
+        // And these break no rule of safety: what they do is allowed, and gets nowhere.
+        let slow = matches!(mutant.home(), Home::Time(_));
+        assert_eq!(judged.is_err(), !(seldom || slow), "{mutant}: {judged:?}");
     }
 }
 
