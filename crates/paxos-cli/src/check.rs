@@ -37,7 +37,7 @@ enum What {
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo paxos check basic                           one decision: every run of 3 acceptors and 2 proposers
+  cargo paxos check basic                           one decision: 3 acceptors, 2 proposers
   cargo paxos check multi --leaders 2 --depth 12    a log
   cargo paxos check claims --quick                  the numbers that the documentation states
 
@@ -50,9 +50,11 @@ Examples:
                                                     the shortest run that chooses two values
   cargo paxos check basic --crashes 1 --own at-once one crash of any node, at any moment
   cargo paxos check basic --acceptors 4 --quorums flexible:3,2 --own at-once
+                                                    8,024,840 states: half a minute, or more
   cargo paxos check basic --mutant M10 --save m10.script && cargo paxos run m10.script
   cargo paxos check basic --crashes 1 --state-file crash.states
-                                                    16,498,949 states; may be stopped: the same command goes on
+                                                    16,498,949 states; may be stopped: the same
+                                                    command goes on
 
 Exit code: 0 holds in every run, 1 violated, 2 usage, 3 a limit was reached first, 4 it failed.";
 
@@ -60,7 +62,8 @@ const MULTI_EXAMPLES: &str = "\
 Examples:
   cargo paxos check multi                           one node leads, one command: every run
   cargo paxos check multi --commands 2              two commands, in two slots
-  cargo paxos check multi --leaders 2 --depth 12    two nodes try to lead: every run of up to 12 choices
+  cargo paxos check multi --leaders 2 --depth 12    two nodes try to lead: every run of up to 12
+                                                    choices, so the exit code is 3
   cargo paxos check multi --leaders 2 --crashes 1 --max-states 2000000
   cargo paxos check multi --leaders 2 --mutant L4 --own at-once
                                                     the shortest run in which that rule is missed

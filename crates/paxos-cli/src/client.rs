@@ -64,18 +64,18 @@ struct Asking {
 }
 
 const PROPOSE_EXAMPLES: &str = "Examples:
-  paxos propose --to 127.0.0.1:7001 blue
-  paxos propose --to 127.0.0.1:7001 --timeout 500ms --json blue
-  paxos propose --to 127.0.0.1:7001 - < decree.txt
+  cargo paxos propose --to 127.0.0.1:7001 blue
+  cargo paxos propose --to 127.0.0.1:7001 --timeout 500ms --json blue
+  printf blue | cargo paxos propose --to 127.0.0.1:7001 -
 
-Exit code: 0 a value is chosen (perhaps another), 2 usage, 3 no answer: the outcome is unknown, 4 it failed: the node was
-not asked.";
+Exit code: 0 a value is chosen (perhaps another), 2 usage, 3 no answer: the outcome is unknown, 4 it failed: the \
+node was not asked.";
 
 const LEARN_EXAMPLES: &str = "Examples:
-  paxos learn --from 127.0.0.1:7003
-  paxos learn --from 127.0.0.1:7003 --json
+  cargo paxos learn --from 127.0.0.1:7003
+  cargo paxos learn --from 127.0.0.1:7003 --json
 
-Exit code: 0 answered (a value, or that none is chosen yet), 2 usage, 3 no answer: it is unknown, 4 it failed: the node
+Exit code: 0 answered (a value, or that none is chosen yet), 2 usage, 3 no answer: it is unknown, 4 it failed: the node \
 was not asked.";
 
 impl Propose {

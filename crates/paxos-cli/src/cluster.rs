@@ -56,13 +56,15 @@ pub(crate) struct Cluster {
 }
 
 const EXAMPLES: &str = "Examples:
-  paxos cluster                                   three nodes in ./paxos-cluster
-  paxos cluster --nodes 5 --data /tmp/five --port 7001
-  paxos cluster --data /tmp/five                  the same five again, where they were
-  paxos kv put --cluster /tmp/five colour blue    from another terminal
-  paxos cluster --data here --record here-runs    and paxos trace here-runs/*.run --to script, when it has ended
-  kill -9 PID                                     it is started again
-  kill PID                                        it stays down; paxos node --config /tmp/five/cluster.toml --id 2 starts it
+  cargo paxos cluster                                   three nodes in ./paxos-cluster
+  cargo paxos cluster --nodes 5 --data /tmp/five --port 7001
+  cargo paxos cluster --data /tmp/five                  the same five again, where they were
+  cargo paxos kv put --cluster /tmp/five colour blue    from another terminal
+  kill -9 PID                                           a PID that it has said: it is started again
+  kill PID                                              it stays down, until you start it:
+  cargo paxos node --config /tmp/five/cluster.toml --id 2
+  cargo paxos cluster --data here --record here-runs    all that happens is written down; at the end:
+  cargo paxos trace here-runs/*.run --to script -o here.script
 
 Exit code: 0 stopped when asked to, 2 usage, 4 it failed.";
 

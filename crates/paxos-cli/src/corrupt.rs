@@ -42,11 +42,11 @@ pub(crate) struct Corrupt {
 }
 
 const EXAMPLES: &str = "Examples:
-  paxos corrupt
-  paxos corrupt --every 10 --json | jq .rows
+  cargo paxos corrupt
+  cargo paxos corrupt --every 10 --json | jq .rows
 
-Columns: \"exact\" is all records and no others; \"place\" is refused with the file and the place in it; \"file\" is refused with
-the file, where there is no place (it is gone); \"shorter\" is fewer records from the end, which is right only for what was
+Columns: \"exact\" is all records and no others; \"place\" is refused with the file and the place in it; \"file\" is refused with \
+the file, where there is no place (it is gone); \"shorter\" is fewer records from the end, which is right only for what was \
 written since the log was last opened, cut, or grown by a megabyte: a crash may end there too; \"wrong\" is anything else.
 
 Exit code: 0 nothing is wrong, and shorter only where it may be, 1 otherwise, 2 usage, 3 stopped before the end, 4 it failed.";

@@ -39,16 +39,16 @@ enum Protocol {
 }
 
 const EXAMPLES: &str = "Examples:
-  paxos demo
-  paxos demo --nodes 5 --kills 3
-  paxos demo commands.txt          put colour blue, append log x, cas colour blue green, ...: one a line; generated
-                                   commands have other keys
-  printf 'put a 1\\nput b 2\\n' | paxos demo -
-  paxos demo --json | jq .fail_over_ms
-  paxos demo --data here           then: paxos cluster --data here
-  paxos demo basic                 one decision, message by message
+  cargo paxos demo
+  cargo paxos demo --nodes 5 --kills 3
+  printf 'put colour blue\\nappend log x\\ncas colour blue green\\n' > commands.txt
+  cargo paxos demo commands.txt          these first, one a line; generated ones have other keys
+  printf 'put a 1\\nput b 2\\n' | cargo paxos demo -
+  cargo paxos demo --json | jq .fail_over_ms
+  cargo paxos demo --data here           then: cargo paxos cluster --data here
+  cargo paxos demo basic                 one decision, message by message
 
-Exit code: 0 everything held, 1 something did not, 2 usage, 3 the history was too hard to judge, 4 it failed: it could not
+Exit code: 0 everything held, 1 something did not, 2 usage, 3 the history was too hard to judge, 4 it failed: it could not \
 be shown, 130 interrupted.";
 
 impl Demo {

@@ -29,13 +29,13 @@ const EXAMPLES: &str = "\
 Examples:
   cargo paxos fuzz                                  every target, five seconds each
   cargo paxos fuzz frames --seconds 600 --seed 7
-  cargo paxos fuzz wal_bytes --input crash-wal_bytes-1    what has failed, once more
+  cargo paxos fuzz wal_bytes --input crash-wal_bytes-1    once more, what has failed and was saved
   cargo paxos fuzz --list
 
-The same seed throws the same bytes. An input for which something does not hold is written to a file, and with it the
+The same seed throws the same bytes. An input for which something does not hold is written to a file, and with it the \
 command that repeats it. Ctrl-C ends it and tells what was done until then.
 
-Exit code: 0 everything held, 1 something did not, 2 usage, 3 it was stopped before its time, 4 it failed: the input cannot
+Exit code: 0 everything held, 1 something did not, 2 usage, 3 it was stopped before its time, 4 it failed: the input cannot \
 be written.";
 
 /// Throw bytes at everything that reads some, and see whether what must hold does

@@ -43,7 +43,7 @@ pub(crate) struct Kv {
 enum What {
     /// Print the value of a key
     #[command(
-        after_help = "Examples:\n  paxos kv get --cluster here colour\n  paxos kv get --cluster here --stale colour\n\nExit code: 0 it has one, 1 it has none, 2 usage, 4 it failed: nobody answers."
+        after_help = "Examples:\n  cargo paxos kv get --cluster here colour\n  cargo paxos kv get --cluster here --stale colour\n\nExit code: 0 it has one, 1 it has none, 2 usage, 4 it failed: nobody answers."
     )]
     Get {
         /// The key
@@ -56,7 +56,7 @@ enum What {
     },
     /// Give a key a value
     #[command(
-        after_help = "Examples:\n  paxos kv put --cluster here colour blue\n  paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002 picture - < picture.png\n\nExit code: 0 done, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
+        after_help = "Examples:\n  cargo paxos kv put --cluster here colour blue\n  cargo paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002 licence - < LICENSE-MIT\n\nExit code: 0 done, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Put {
         /// The key
@@ -68,7 +68,7 @@ enum What {
     },
     /// Give a key a value if it has the expected one
     #[command(
-        after_help = "Examples:\n  paxos kv cas --cluster here colour green --expect blue\n  paxos kv cas --cluster here lock me --absent\n\nExit code: 0 swapped, 1 it had another value or none, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
+        after_help = "Examples:\n  cargo paxos kv cas --cluster here colour green --expect blue\n  cargo paxos kv cas --cluster here lock me --absent\n\nExit code: 0 swapped, 1 it had another value or none, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Cas {
         /// The key
@@ -86,7 +86,7 @@ enum What {
     },
     /// Put something behind the value of a key
     #[command(
-        after_help = "Examples:\n  paxos kv append --cluster here diary 'Monday: nothing. '\n\nExit code: 0 done, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
+        after_help = "Examples:\n  cargo paxos kv append --cluster here diary 'Monday: nothing. '\n\nExit code: 0 done, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Append {
         /// The key; without a value it has an empty one
@@ -98,7 +98,7 @@ enum What {
     },
     /// Remove a key
     #[command(
-        after_help = "Examples:\n  paxos kv delete --cluster here colour\n\nExit code: 0 it is absent now, whether it was before or not, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
+        after_help = "Examples:\n  cargo paxos kv delete --cluster here colour\n\nExit code: 0 it is absent now, whether it was before or not, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
     Delete {
         /// The key
@@ -108,7 +108,7 @@ enum What {
     },
     /// Print keys and values, in order
     #[command(
-        after_help = "Examples:\n  paxos kv range --cluster here\n  paxos kv range --cluster here a b --limit 10 --json\n\nExit code: 0 done, also if there are none, 2 usage, 4 it failed: nobody answers."
+        after_help = "Examples:\n  cargo paxos kv range --cluster here\n  cargo paxos kv range --cluster here a b --limit 10 --json\n\nExit code: 0 done, also if there are none, 2 usage, 4 it failed: nobody answers."
     )]
     Range {
         /// The first key that may be in it
@@ -132,14 +132,14 @@ enum What {
 }
 
 const EXAMPLES: &str = "Examples:
-  paxos kv put --cluster paxos-cluster colour blue
-  paxos kv get --cluster paxos-cluster colour
-  paxos kv cas --cluster paxos-cluster colour green --expect blue
-  paxos kv status --cluster paxos-cluster
-  paxos kv load --cluster paxos-cluster --clients 64 --seconds 5
-  PAXOS_DIR=paxos-cluster paxos kv range
+  cargo paxos kv put --cluster paxos-cluster colour blue
+  cargo paxos kv get --cluster paxos-cluster colour
+  cargo paxos kv cas --cluster paxos-cluster colour green --expect blue
+  cargo paxos kv status --cluster paxos-cluster
+  cargo paxos kv load --cluster paxos-cluster --clients 64 --seconds 5
+  PAXOS_DIR=paxos-cluster cargo paxos kv range
 
-Exit code: 0 done, 1 the answer is no: no such key, another value than expected, no leader, 2 usage,
+Exit code: 0 done, 1 the answer is no: no such key, another value than expected, no leader, 2 usage, \
 3 the outcome is unknown: a write may have been done, or may still be, 4 it failed: it is not done.";
 
 impl Kv {

@@ -33,7 +33,7 @@ mod worlds;
 
 const EXAMPLES: &str = "\
 Examples:
-  cargo paxos demo                        a replicated store loses its leader under load, and all is verified
+  cargo paxos demo                        a replicated store loses its leader, and all is verified
   cargo paxos demo basic                  three processes decide once, one is killed
   cargo paxos cluster                     three nodes on this machine, kept running
   cargo paxos kv put --cluster paxos-cluster colour blue
@@ -45,8 +45,11 @@ Examples:
   cargo paxos run crates/paxos-basic/tests/scripts/refused_and_retry.script
   cargo paxos fuzz --seconds 60           throw bytes at everything that reads some
 
-Exit code: 0 held, 1 violated: the answer is no, 2 usage, 3 undecided: a search was stopped or reached a limit, or nobody
-knows what came of a write, 4 it failed: something is in the way of an answer, such as a file that cannot be written, or
+Where a message says `paxos`, type `cargo paxos` in the root of the workspace, or make a command of it: \
+cargo install --locked --path crates/paxos-cli
+
+Exit code: 0 held, 1 violated: the answer is no, 2 usage, 3 undecided: a search was stopped or reached a limit, or nobody \
+knows what came of a write, 4 it failed: something is in the way of an answer, such as a file that cannot be written, or \
 too few nodes.";
 
 /// Paxos, written once: run it, step it, search it, break it

@@ -66,18 +66,20 @@ enum Protocol {
 }
 
 const EXAMPLES: &str = "Examples:
-  A new cluster of three on one machine, each line in a terminal of its own:
-    paxos node --new-cluster --id 1 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n1
-    paxos node --new-cluster --id 2 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n2
-    paxos node --new-cluster --id 3 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n3
-  Then:
-    paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003 colour blue
-  From a file, such as `paxos cluster` writes:
-    paxos node --config here/cluster.toml --id 2
+  A new cluster of three on one machine. In each of three terminals:
+    PEERS=1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003
+  and then one of these in each:
+    cargo paxos node --new-cluster --id 1 --peers $PEERS --data n1
+    cargo paxos node --new-cluster --id 2 --peers $PEERS --data n2
+    cargo paxos node --new-cluster --id 3 --peers $PEERS --data n3
+  In a fourth:
+    cargo paxos kv put --to 127.0.0.1:7001,127.0.0.1:7002,127.0.0.1:7003 colour blue
+  From a file, such as `cargo paxos cluster --data here` writes (of a node that is not running):
+    cargo paxos node --config here/cluster.toml --id 2
   From the environment:
-    PAXOS_ID=1 PAXOS_CONFIG=here/cluster.toml paxos node --metrics 127.0.0.1:9001
+    PAXOS_ID=1 PAXOS_CONFIG=here/cluster.toml cargo paxos node --metrics 127.0.0.1:9001
   One decision, and no log:
-    paxos node basic --help
+    cargo paxos node basic --help
 
 A file for --config, in TOML (paths are relative to it; without `data`, a node keeps its memory in n1, n2, … beside it):
   cluster = \"shop\"

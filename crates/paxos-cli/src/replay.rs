@@ -21,14 +21,15 @@ Examples:
   cargo paxos run crates/paxos-mutants/scripts/M2.script     a counterexample
   cargo paxos run crates/paxos-basic/tests/scripts/one_proposer.script
   cargo paxos run crates/paxos-multi/tests/scripts/stable_leader.script
-  cargo paxos run story.script --no-diagram > told.script    the script with its lines filled in
+  cargo paxos run docs/scripts/phases.script --no-diagram > told.script
+                                                             the script with its lines filled in
 
-A script is plain text: a head (protocol basic, multi or kv, nodes 3), then one command a line: request n1 propose a,
-deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize. A mutant
-of a store is judged by what its clients saw, too. With `protocol store` it is about one node and its disk: prepare 1, accept 1 a, compact, fail, stop,
-power-cut, damage 0, restart.
+A script is plain text: a head (protocol basic, multi or kv, nodes 3), then one command a line: request n1 propose a, \
+deliver n1 n2 Prepare, drop, duplicate, sync n1, crash n2, restart n2, fire n1 Retry, stabilize. A mutant of a store is \
+judged by what its clients saw, too. With `protocol store` it is about one node and its disk: prepare 1, accept 1 a, \
+compact, fail, stop, power-cut, damage 0, restart.
 
-Exit code: 0 every invariant held, 1 one was violated, or the one that the script expects to be was not, 2 usage or no
+Exit code: 0 every invariant held, 1 one was violated, or the one that the script expects to be was not, 2 usage or no \
 script, 4 it failed: a command cannot be carried out.";
 
 /// Replay a script, and draw what happens as a space-time diagram

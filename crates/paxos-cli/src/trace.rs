@@ -24,12 +24,13 @@ const EXAMPLES: &str = "\
 Examples:
   cargo paxos sim basic --seed 7 --record seven.run && cargo paxos trace seven.run
   cargo paxos trace seven.run --to script > seven.script     a story for `cargo paxos run`
-  cargo paxos trace seven.run --to test > tests/seven.rs     the same as a Rust test
+  cargo paxos trace seven.run --to test > seven.rs           the same as a Rust test
   cargo paxos trace seven.run --to svg -o seven.svg          and `--to mermaid`
-  cargo paxos trace here/n1.run here/n2.run here/n3.run --to tla > t.ndjson    from real nodes: see `paxos cluster --record`
-  cargo paxos trace story.script --to run                    a script, as a run
+  cargo paxos trace docs/scripts/phases.script --to run      a script, as a run
+  cargo paxos cluster --data here --record here-runs         real nodes; when they have ended:
+  cargo paxos trace here-runs/*.run --to tla > t.ndjson
 
-A run is a paxos-run/1 of a simulation, or one of each node of a cluster; a script will do, too. It is replayed in a world,
+A run is a paxos-run/1 of a simulation, or one of each node of a cluster; a script will do, too. It is replayed in a world, \
 where every node must do what it has done, and every invariant is looked at.
 
 Exit code: 0 every invariant held, 1 one was violated, 2 usage or no run, 4 it failed: this cannot have happened so.";

@@ -54,11 +54,11 @@ pub(crate) struct Basic {
 }
 
 const EXAMPLES: &str = "Examples:
-  paxos demo basic
-  paxos demo basic red yellow blue
-  printf 'red\\nyellow\\n' | paxos demo basic -
-  paxos demo basic --json | jq .chosen
-  paxos demo basic --keep
+  cargo paxos demo basic
+  cargo paxos demo basic red yellow blue
+  printf 'red\\nyellow\\n' | cargo paxos demo basic -
+  cargo paxos demo basic --json | jq .chosen
+  cargo paxos demo basic --keep
 
 Exit code: 0 everything held, 1 something did not, 2 usage, 4 it failed: it could not be shown, 130 interrupted.";
 

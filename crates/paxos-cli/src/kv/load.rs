@@ -27,11 +27,12 @@ use crate::{
 /// Let many clients write and read at a time, and measure how long they wait
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  paxos kv load --cluster here
-  paxos kv load --cluster here --clients 64 --seconds 5 --puts --value-size 256
-  paxos kv load --cluster here --keys 16 --reads 50 --history h.ndjson && paxos kv judge h.ndjson
+  cargo paxos kv load --cluster here
+  cargo paxos kv load --cluster here --clients 64 --seconds 5 --puts --value-size 256
+  cargo paxos kv load --cluster here --keys 16 --reads 50 --history h.ndjson
+  cargo paxos kv judge h.ndjson
 
-The figures are of this machine and its load at this moment; the clients share it with whatever else runs. Ctrl-C ends
+The figures are of this machine and its load at this moment; the clients share it with whatever else runs. Ctrl-C ends \
 the load at once: what was under way is of unknown outcome. A second one ends the program.
 
 Exit code: 0 every operation was answered, 1 some were not, 2 usage, 4 it failed: there is no load.")]
@@ -172,7 +173,7 @@ fn bar(seconds: u64, quiet: bool) -> ProgressBar {
 /// Judge what clients saw: is it what one store would have told them that does one thing after the other?
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  paxos kv judge h.ndjson
+  cargo paxos kv judge h.ndjson
 
 Exit code: 0 linearizable, 1 not: with the answer that fits nowhere, 2 no history, 3 too hard to say.")]
 pub(super) struct Judge {

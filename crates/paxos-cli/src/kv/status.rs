@@ -23,11 +23,11 @@ use crate::{
 /// Show how each node is: who leads, how far the log is, what waits, how the disk does
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  paxos kv status --cluster here
-  paxos kv status --cluster here --json | jq '.nodes[].applied'
+  cargo paxos kv status --cluster here
+  cargo paxos kv status --cluster here --json | jq '.nodes[].applied'
 
-Columns: the slots are the first that is not chosen, and not applied; queue is commands that wait + batches under way +
-reads that wait; sync is how long one takes on average, and the longest; equal digests at equal slots are equal states.
+Columns: the slots are the first that is not chosen, and not applied; queue is commands that wait + batches under way + \
+reads that wait; sync is how long one takes on average, and the longest; equal digests at equal slots are equal states. \
 A star marks the leader; a question mark is an address of --to at which nobody has said which node it is.
 
 Exit code: 0 a leader serves, 1 none does, 2 usage, 4 it failed: nothing is known of the cluster.")]
@@ -39,7 +39,7 @@ pub(super) struct StatusCommand {
 /// Hand leadership over to another node
 #[derive(clap::Args)]
 #[command(after_help = "Examples:
-  paxos kv transfer --cluster here 2
+  cargo paxos kv transfer --cluster here 2
 
 A node that does not answer, or is far behind the leader, is not made the leader.
 

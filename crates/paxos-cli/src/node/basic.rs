@@ -72,13 +72,15 @@ pub(crate) struct Basic {
 }
 
 const EXAMPLES: &str = "Examples:
-  A cluster of three on one machine, each line in a terminal of its own:
-    paxos node basic --id 1 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n1
-    paxos node basic --id 2 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n2
-    paxos node basic --id 3 --peers 1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003 --data n3
-  Then:
-    paxos propose --to 127.0.0.1:7001 blue
-    paxos learn --from 127.0.0.1:7003
+  A cluster of three on one machine. In each of three terminals:
+    PEERS=1=127.0.0.1:7001,2=127.0.0.1:7002,3=127.0.0.1:7003
+  and then one of these in each:
+    cargo paxos node basic --id 1 --peers $PEERS --data basic1
+    cargo paxos node basic --id 2 --peers $PEERS --data basic2
+    cargo paxos node basic --id 3 --peers $PEERS --data basic3
+  In a fourth:
+    cargo paxos propose --to 127.0.0.1:7001 blue
+    cargo paxos learn --from 127.0.0.1:7003
 
 Exit code: 0 stopped when asked to, 2 usage, 4 it failed.";
 

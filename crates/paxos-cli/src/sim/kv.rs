@@ -27,8 +27,8 @@ Examples:
   cargo paxos sim kv --seed 1 --runs 50 --history h.ndjson && cargo paxos judge h.ndjson
   cargo paxos sim kv --seed 1 --runs 50 --trace t.ndjson && cargo paxos judge t.ndjson
 
-Three to five clients append, put, swap, delete and read, each in its session, and ask again elsewhere when they hear nothing.
-Messages are lost, come twice and late, links are cut, nodes pause and crash, disks fail. Then all is mended, and the store
+Three to five clients append, put, swap, delete and read, each in its session, and ask again elsewhere when they hear nothing. \
+Messages are lost, come twice and late, links are cut, nodes pause and crash, disks fail. Then all is mended, and the store \
 must answer again. What the clients saw must be linearizable, and nodes that are as far must be equal.
 
 Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run or too hard to judge, 4 it failed.";
