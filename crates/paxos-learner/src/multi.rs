@@ -22,7 +22,7 @@ use paxos_messages::{
 use paxos_process::{NodeId, NodeSet, Process, Value};
 use paxos_quorums::Quorums;
 
-pub use self::log::{PAGE, PART, PARTS};
+pub use self::log::PAGE;
 use self::{catch_up::Fetching, hearing::Hearing, log::Log};
 
 /// A learner: what it has learned, in the order of slots, and what it has heard of the slots after that.

@@ -44,6 +44,16 @@ pub enum Fact<V> {
         /// Its vote.
         vote: Vote<V>,
     },
+    /// Phase 2b, many times: an acceptor votes in all slots from one on. Where a log is one vote, as in Raft, that is what
+    /// it says.
+    VotedAll {
+        /// The ballot it votes in.
+        ballot: Ballot,
+        /// The first slot it votes in.
+        from: Slot,
+        /// The values, slot after slot.
+        values: Vec<V>,
+    },
     /// A learner considers a value chosen.
     Learned {
         /// The slot it was chosen in.
@@ -81,6 +91,10 @@ pub struct Memory<V> {
 pub trait Observed: Process {
     /// What is decided.
     type Decree: Value;
+
+    /// Whether an acceptor may give up a vote for the word of a leader of a higher ballot, as Raft's logs are cut off. In
+    /// Paxos it never may.
+    const GIVES_UP_VOTES: bool = false;
 
     /// The fact that sending `message` establishes, right after the step that sent it; `None` for words that carry
     /// none, such as refusals.

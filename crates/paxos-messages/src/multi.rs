@@ -9,11 +9,13 @@
 //! No message grows with the log: each carries at most one value, or one part of a snapshot.
 
 mod display;
+mod incoming;
 
-use alloc::{string::String, vec::Vec};
+use alloc::string::String;
 
 use paxos_process::NodeId;
 
+pub use self::incoming::{Incoming, PART, PARTS};
 use crate::{Ballot, Bytes, Phase, Slot, Vote};
 
 // ANCHOR: entry
@@ -339,26 +341,6 @@ pub type Event<V> = paxos_process::Event<Message<V>, Timer, Request<V>>;
 
 /// The effects of a role or replica of a replicated log.
 pub type Effects<V> = paxos_process::Effects<Message<V>, Record<V>, Timer, Output<V>>;
-
-impl SnapshotPart {
-    /// Cuts the snapshot `state` of all slots below `upto` into parts of at most `size` bytes, from `offset` on. An
-    /// empty snapshot has one part, which is empty.
-    ///
-    /// # Panics
-    ///
-    /// When `size` is 0.
-    pub fn cut(upto: Slot, state: &Bytes, offset: u64, size: usize) -> impl Iterator<Item = Self> {
-        let total = state.len() as u64;
-        let begin = usize::try_from(offset).map_or(state.len(), |offset| offset.min(state.len()));
-        let rest = &state.as_slice()[begin..];
-        let parts: Vec<&[u8]> = if rest.is_empty() { Vec::from([rest]) } else { rest.chunks(size).collect() };
-        parts.into_iter().scan(begin as u64, move |offset, part| {
-            let cut = Self { upto, total, offset: *offset, part: part.into() };
-            *offset += part.len() as u64;
-            Some(cut)
-        })
-    }
-}
 
 /// Read from `propose VALUE`, `read NUMBER`, `compact SLOT STATE`, `campaign` or `transfer NODE`.
 impl<V: core::str::FromStr<Err: core::fmt::Display>> core::str::FromStr for Request<V> {

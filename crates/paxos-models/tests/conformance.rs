@@ -14,6 +14,7 @@ use paxos_sim::conformance;
 
 conformance!(basic, simulated::basic(3, Replica::<String>::new), 0..60);
 conformance!(multi, simulated::multi(3, paxos_multi::Replica::<String>::new));
+conformance!(raft, simulated::multi(3, paxos_raft::Replica::<String>::new));
 conformance!(kv, simulated::kv(3, simulated::STORE, simulated::service));
 
 /// What a replica does that no process may.

@@ -17,8 +17,8 @@
 //!
 //! # Around the roles
 //!
-//! `replica.rs` routes each word to its role. `leading.rs` is how a node comes to lead, and stops. [`Detector`] is the
-//! failure detector; it can be wrong without harm. [`Reads`] are reads that are not in the log. [`Recall`] is how a
+//! `replica.rs` routes each word to its role. `leading.rs` is how a node comes to lead, and stops. The failure detector,
+//! which can be wrong without harm, and the reads that are not in the log are those of `paxos-leader`. [`Recall`] is how a
 //! node comes back that has lost its disk. [`Standing`] is what a leader knows of the others.
 //!
 //! # Example
@@ -67,35 +67,15 @@ mod replica;
 
 mod leading;
 
-mod detector;
-mod reads;
 mod recall;
 mod standing;
 
 mod observed;
 
-pub use detector::Detector;
-pub use reads::Reads;
+pub use paxos_leader::Options;
 pub use recall::Recall;
 pub use replica::Replica;
 pub use standing::Standing;
-
-/// What may differ between replicas of one cluster without harm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-pub struct Options {
-    /// How many slots a leader may have under way. More is refused, as busy: that is the back-pressure.
-    pub window: u64,
-    /// How many slots that a snapshot covers are kept at most, for members that have not learned them.
-    pub retain: u64,
-}
-
-impl Default for Options {
-    /// 64 slots under way; 1,024 kept, which is 256 MiB where each is a batch of 256 KiB.
-    fn default() -> Self {
-        Self { window: 64, retain: 1_024 }
-    }
-}
 
 #[cfg(test)]
 mod tests;

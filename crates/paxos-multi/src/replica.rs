@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use paxos_acceptor::multi::Acceptor;
+use paxos_leader::{Detector, Reads};
 use paxos_learner::multi::Learner;
 use paxos_messages::{
     Ballot,
@@ -12,7 +13,7 @@ use paxos_process::{NodeId, NodeSet, Process, Value};
 use paxos_proposer::multi::Proposer;
 use paxos_quorums::Quorums;
 
-use crate::{Options, detector::Detector, reads::Reads, recall::Recall, standing::Standing};
+use crate::{Options, recall::Recall, standing::Standing};
 
 /// A node of Multi-Paxos: a proposer, an acceptor and a learner that share a log and a mailbox.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -149,8 +150,10 @@ impl<V: Value> Replica<V> {
             Message::Heartbeat { ballot, round, .. } => self.heartbeat(from, ballot, round, event(message), out),
             Message::Alive { ballot, round, learned } => self.alive(from, ballot, round, learned, out),
             Message::Probe { round } => {
-                if self.recall.is_none() {
-                    self.detector.probed(from, round, self.acceptor.promised(), out);
+                // Who hears a leader, or is one, does not help depose it.
+                if self.recall.is_none() && self.detector.leader().is_none() {
+                    let promised = self.acceptor.promised();
+                    out.send(NodeSet::only(from), Message::Willing { round, promised });
                 }
             }
             Message::Willing { round, promised } => {
@@ -222,7 +225,11 @@ impl<V: Value> Replica<V> {
             Timer::Election => {
                 let had = self.detector.leader();
                 self.proposer.stop();
-                if self.detector.silence(out) {
+                let (alone, others) = (self.detector.silence(out), self.others());
+                if !others.is_empty() {
+                    out.send(others, Message::Probe { round: self.detector.round() });
+                }
+                if alone {
                     self.campaign(out);
                 } else if had.is_some() {
                     out.emit(Output::Follows { leader: None });

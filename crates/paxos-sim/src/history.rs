@@ -27,6 +27,8 @@ pub struct History<V> {
     pub(crate) read_the_past: NodeSet,
     /// The nodes that have lost a disk: what they said before is nowhere, and they are known not to remember it.
     lost: NodeSet,
+    /// Whether a vote may be given up for the word of a leader of a higher ballot.
+    gives_up_votes: bool,
 }
 
 impl<V> Hash for History<V> {
@@ -52,9 +54,15 @@ impl<V: Value> History<V> {
             lost: NodeSet::EMPTY,
             left_a_hole: NodeSet::EMPTY,
             read_the_past: NodeSet::EMPTY,
+            gives_up_votes: false,
         };
         unasked.into_iter().for_each(|value| history.want(value));
         history
+    }
+
+    /// Says whether votes may be given up: see [`Observed::GIVES_UP_VOTES`](paxos_messages::Observed::GIVES_UP_VOTES).
+    pub(crate) fn giving_up_votes(self, gives_up_votes: bool) -> Self {
+        Self { gives_up_votes, ..self }
     }
 
     /// The values asked for, and those that need nobody's asking.
@@ -98,15 +106,23 @@ impl<V: Value> History<V> {
                 self.promise(node, ballot);
                 self.must_be_durable(node, on_disk().promised >= Some(ballot));
             }
-            Fact::Voted { slot, vote } => {
-                self.promise(node, vote.ballot);
+            Fact::Voted { slot, vote } => self.voted(node, slot, vote, &on_disk()),
+            Fact::VotedAll { ballot, from, values } => {
                 let disk = on_disk();
-                self.must_be_durable(node, keeps(&disk, slot, vote.ballot) && disk.promised >= Some(vote.ballot));
-                match self.votes.binary_search_by(|(at, cast, _)| (at, cast).cmp(&(&slot, &vote))) {
-                    Ok(position) => self.votes.update(position, |cast| _ = cast.2.insert(node)),
-                    Err(_) => self.votes.insert((slot, vote, NodeSet::only(node))),
+                for (slot, value) in (from.0..).map(Slot).zip(values) {
+                    self.voted(node, slot, Vote { ballot, value }, &disk);
                 }
             }
+        }
+    }
+
+    fn voted(&mut self, node: NodeId, slot: Slot, vote: Vote<V>, disk: &Memory<V>) {
+        self.promise(node, vote.ballot);
+        let kept = self.keeps(disk, slot, vote.ballot);
+        self.must_be_durable(node, kept && disk.promised >= Some(vote.ballot));
+        match self.votes.binary_search_by(|(at, cast, _)| (at, cast).cmp(&(&slot, &vote))) {
+            Ok(position) => self.votes.update(position, |cast| _ = cast.2.insert(node)),
+            Err(_) => self.votes.insert((slot, vote, NodeSet::only(node))),
         }
     }
 
@@ -139,7 +155,7 @@ impl<V: Value> History<V> {
         self.must_be_durable(node, memory.promised >= promised);
         let settled = self.votes.partition_point(|(slot, ..)| *slot < memory.from);
         let mut others = self.votes[settled..].iter();
-        let kept = others.all(|(slot, vote, voters)| !voters.contains(node) || keeps(memory, *slot, vote.ballot));
+        let kept = others.all(|(slot, vote, voters)| !voters.contains(node) || self.keeps(memory, *slot, vote.ballot));
         self.must_be_durable(node, kept);
     }
 
@@ -148,6 +164,14 @@ impl<V: Value> History<V> {
     pub(crate) fn lost(&mut self, node: NodeId) {
         self.lost.insert(node);
         self.promised.retain(|(of, ballot)| *of != node || ballot.node != node);
+    }
+
+    /// Whether an acceptor that remembers `memory` still stands by its vote: it has it, or one of a higher ballot, or knows
+    /// that the slot is chosen and that nobody needs to ask; or it has promised a higher ballot, where that is enough.
+    fn keeps(&self, memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
+        slot < memory.from
+            || self.gives_up_votes && Some(ballot) < memory.promised
+            || memory.votes.iter().any(|(at, vote)| *at == slot && ballot <= vote.ballot)
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {
@@ -181,12 +205,6 @@ pub(crate) fn part<T>(list: &[T], (first, last): (Slot, Slot), slot: impl Fn(&T)
     &list[begin..begin + length]
 }
 
-/// Whether an acceptor that remembers `memory` still stands by its vote: it has it, or one of a higher ballot, or knows
-/// that the slot is chosen and that nobody needs to ask.
-fn keeps<V>(memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
-    slot < memory.from || memory.votes.iter().any(|(at, vote)| *at == slot && ballot <= vote.ballot)
-}
-
 /// How far a node has told its application in this life: the first slot that it has not.
 ///
 /// It is no part of what a world is hashed by. What was told follows from the state of the process, as long as that
@@ -207,6 +225,7 @@ impl Told {
             | Fact::Promised { .. }
             | Fact::Proposed { .. }
             | Fact::Voted { .. }
+            | Fact::VotedAll { .. }
             | Fact::Answered { .. } => {}
         }
         true

@@ -137,10 +137,14 @@ impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
             Happening::Lost(node) => _ = self.forgetful.insert(node),
             Happening::Restarted(node, _) if self.forgetful.contains(node) => {}
             Happening::Fact(node, fact) => {
-                if matches!(fact, Fact::Promised { .. } | Fact::Voted { .. }) {
+                if matches!(fact, Fact::Promised { .. } | Fact::Voted { .. } | Fact::VotedAll { .. }) {
                     self.forgetful = self.forgetful.without(node);
                 }
-                if let Some(line) = fact_line(fact) {
+                if let Fact::VotedAll { ballot, from, values } = fact {
+                    for (slot, value) in (from.0..).zip(values) {
+                        self.event(node, vote_line(*ballot, Slot(slot), value));
+                    }
+                } else if let Some(line) = fact_line(fact) {
                     self.event(node, line);
                 }
             }
@@ -192,13 +196,16 @@ fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {
         Fact::Proposed { slot, ballot: bal, value, quorum } => json!({
             "ev": "2a", "bal": ballot(*bal), "slot": slot.0, "val": value.to_string(), "q": names(*quorum)
         }),
-        Fact::Voted { slot, vote } => {
-            json!({"ev": "2b", "bal": ballot(vote.ballot), "slot": slot.0, "val": vote.value.to_string()})
-        }
+        Fact::Voted { slot, vote } => vote_line(vote.ballot, *slot, &vote.value),
         Fact::Learned { slot, value } => json!({"ev": "chosen", "slot": slot.0, "val": value.to_string()}),
         // A snapshot is knowledge of what was chosen, not a step of the specification.
         Fact::Installed { .. } | Fact::Answered { .. } => return None,
+        Fact::VotedAll { .. } => return None, // a line for each slot
     })
+}
+
+fn vote_line(bal: Ballot, slot: Slot, value: &impl Display) -> Json {
+    json!({"ev": "2b", "bal": ballot(bal), "slot": slot.0, "val": value.to_string()})
 }
 
 fn ballot(ballot: Ballot) -> Json {

@@ -43,7 +43,7 @@ impl<P: Observed + Clone + Hash> World<P> {
             setting: Arc::new(setting),
             nodes,
             network: Vec::new(),
-            history: Arc::new(History::new(P::unasked())),
+            history: Arc::new(History::new(P::unasked()).giving_up_votes(P::GIVES_UP_VOTES)),
             spent: Spent::default(),
             flying: 0,
             unjudged: None,

@@ -2,11 +2,11 @@
 
 use paxos_messages::{
     Slot,
-    multi::{Effects, Message},
+    multi::{Effects, Message, PART, PARTS},
 };
 use paxos_process::{NodeId, NodeSet, Value};
 
-use super::{Learner, PAGE, PART, PARTS};
+use super::{Learner, PAGE};
 
 /// A page that is on its way: the slots and the bytes of a snapshot with which it will be complete.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use alloc::{collections::VecDeque, vec::Vec};
 
 use paxos_messages::{
     Bytes, Slot,
-    multi::{Effects, Entry, Message, Output, Record, SnapshotPart},
+    multi::{Effects, Entry, Incoming, Message, Output, PART, PARTS, Record, SnapshotPart},
 };
 use paxos_process::{NodeSet, Value};
 
@@ -23,8 +23,8 @@ pub(super) struct Log<V> {
     /// All members have learned all slots below.
     everywhere: Slot,
     retain: u64,
-    /// A snapshot that is being received: up to which slot, how many bytes in all, and those that have come.
-    partial: Option<(Slot, u64, Vec<u8>)>,
+    /// A snapshot that is being received.
+    incoming: Incoming,
     /// The slot after the last of `values`.
     end: Slot,
 }
@@ -37,7 +37,7 @@ impl<V: Value> Log<V> {
             snapshot: None,
             everywhere: Slot(0),
             retain,
-            partial: None,
+            incoming: Incoming::new(),
             end: Slot(0),
         }
     }
@@ -57,7 +57,7 @@ impl<V: Value> Log<V> {
     pub(super) fn push(&mut self, value: Entry<V>) {
         self.values.push_back(value);
         self.end = self.end.next();
-        self.partial.take_if(|(upto, ..)| *upto <= self.end); // it has come too late to be of use
+        self.incoming.forget_to(self.end); // it has come too late to be of use
     }
 
     /// Tells the application everything from the snapshot on.
@@ -75,7 +75,7 @@ impl<V: Value> Log<V> {
     }
 
     pub(super) fn compact(&mut self, upto: Slot, state: Bytes) {
-        if self.covered() < upto && state.len() as u64 <= LARGEST {
+        if self.covered() < upto && Incoming::may_travel(&state) {
             self.snapshot = Some((upto, state));
             self.truncate();
         }
@@ -121,37 +121,18 @@ impl<V: Value> Log<V> {
 
     /// How much of which snapshot has been received.
     pub(super) fn partial(&self) -> Option<(Slot, u64)> {
-        self.partial.as_ref().map(|(upto, _, bytes)| (*upto, bytes.len() as u64))
+        self.incoming.partial()
     }
 
-    /// Whether `part` goes on where the parts before it ended; it is taken then. The first part of another snapshot
-    /// begins anew: whoever sends it does not have the one before, be it because it has a later one, or not yet. What is
-    /// not taken leaves everything as it was, since there is no record of it.
+    /// Whether `part` is of use, and goes on where the parts before it ended; it is taken then.
     pub(super) fn take(&mut self, part: &SnapshotPart) -> bool {
-        if part.upto <= self.end || LARGEST < part.total {
-            return false;
-        }
-        let known = self.partial.as_ref().filter(|(upto, ..)| part.offset != 0 || *upto == part.upto);
-        let (upto, total, received) =
-            known.map_or((part.upto, part.total, 0), |(upto, total, bytes)| (*upto, *total, bytes.len() as u64));
-        let room = total.checked_sub(received).is_some_and(|room| part.part.len() as u64 <= room);
-        let goes_on = (upto, total, received) == (part.upto, part.total, part.offset) && room;
-        if goes_on {
-            if received == 0 {
-                self.partial = Some((upto, total, Vec::new()));
-            }
-            let (.., bytes) = self.partial.get_or_insert_with(|| (upto, total, Vec::new()));
-            bytes.extend_from_slice(part.part.as_slice());
-        }
-        goes_on
+        self.end < part.upto && self.incoming.take(part)
     }
 
     /// Takes the received snapshot, if it is complete, in the place of everything before it.
     pub(super) fn install(&mut self) -> bool {
-        let Some((upto, _, bytes)) = self.partial.take_if(|(_, total, bytes)| bytes.len() as u64 == *total) else {
-            return false;
-        };
-        self.snapshot = Some((upto, bytes.into()));
+        let Some((upto, state)) = self.incoming.complete() else { return false };
+        self.snapshot = Some((upto, state));
         (self.first, self.end) = (upto, upto);
         self.values.clear();
         true
@@ -164,21 +145,11 @@ impl<V: Value> Log<V> {
         let values = (self.covered().0..self.end.0)
             .map(Slot)
             .filter_map(|slot| Some(Record::Learned(slot, self.value(slot)?.clone())));
-        let partial = self.partial.iter().flat_map(|(upto, total, bytes)| {
-            let bytes = Bytes::from(bytes.as_slice());
-            let came: Vec<_> = SnapshotPart::cut(*upto, &bytes, 0, PART).collect();
-            came.into_iter().map(|part| SnapshotPart { total: *total, ..part })
-        });
-        parts.map(Record::Snapshot).chain(values).chain(partial.map(Record::Snapshot)).collect()
+        let partial = self.incoming.parts().map(Record::Snapshot);
+        parts.map(Record::Snapshot).chain(values).chain(partial).collect()
     }
 }
 
 /// The most slots that one `Fetch` is answered with: as many as are under way by default, so that who fetches page by page
 /// keeps up.
 pub const PAGE: u64 = 64;
-/// The most bytes in a part of a snapshot, and the most parts that one `Fetch` is answered with.
-pub const PART: usize = 64 << 10;
-/// See [`PART`].
-pub const PARTS: usize = 8;
-/// A snapshot that announces more bytes is refused: 1 GiB, which has to fit into memory twice.
-const LARGEST: u64 = 1 << 30;

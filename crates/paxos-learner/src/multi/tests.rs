@@ -2,6 +2,7 @@
 
 use alloc::{vec, vec::Vec};
 
+use paxos_messages::multi::{PART, PARTS};
 use paxos_process::Outgoing;
 
 use super::*;

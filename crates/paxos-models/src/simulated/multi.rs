@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, hash::Hash, ops::RangeInclusive, time::Duration
 
 use paxos_messages::{
     Fact, Observed, Slot,
-    multi::{Entry, Output, Record, Request, Timer},
+    multi::{Entry, Output, Request, Timer},
 };
 use paxos_multi::Options;
 use paxos_process::{NodeId, NodeSet};
@@ -15,6 +15,7 @@ use paxos_sim::{
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Serialize, de::DeserializeOwned};
 
 /// A cluster that keeps a log.
 #[derive(Clone, Debug)]
@@ -37,15 +38,11 @@ pub fn multi<P, F: Fn(NodeId, Quorums, Options) -> P>(nodes: u8, make: F) -> Mul
 
 impl<P, F> System for Multi<F>
 where
-    P: Observed<
-            Record = Record<String>,
-            Request = Request<String>,
-            Timer = Timer,
-            Output = Output<String>,
-            Decree = Entry<String>,
-        > + Clone
+    P: Observed<Request = Request<String>, Timer = Timer, Output = Output<String>, Decree = Entry<String>>
+        + Clone
         + Eq
         + Hash,
+    P::Record: Serialize + DeserializeOwned,
     F: Fn(NodeId, Quorums, Options) -> P,
 {
     type Process = P;

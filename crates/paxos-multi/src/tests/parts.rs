@@ -1,11 +1,11 @@
-//! The detector, the reads, the memory of a lost disk, and the standing, each by itself.
+//! Who is willing to elect another, the memory of a lost disk, and the standing, each by itself.
 
 use paxos_acceptor::multi::Acceptor;
 use paxos_messages::{
     Ballot, Vote,
     multi::{Event, Record, Until},
 };
-use paxos_process::{Process, TimerOp};
+use paxos_process::Process;
 
 use super::*;
 
@@ -19,115 +19,22 @@ const fn ballot(round: u64, node: u8) -> Ballot {
     Ballot { round, node: NodeId(node) }
 }
 
-fn detector() -> Detector {
-    Detector::new(ME, majority(3))
-}
-
-/// A question is put; a quorum that is willing, this node included, makes a campaign, and no more than one.
-#[test]
-fn a_quorum_of_willing_makes_one_campaign() {
-    let (mut detector, mut out) = (Detector::new(ME, majority(5)), Effects::new());
-    assert!(!detector.willing(OTHER, 0), "nothing was asked");
-    assert!(!detector.silence(&mut out));
-    assert_eq!(out.sends[0].to, members(5).without(ME));
-    assert!(matches!(out.sends[0].message, Message::Probe { round: 1 }));
-    assert_eq!(out.timers, [TimerOp::Set(Timer::Election)]);
-    assert!(!detector.willing(OTHER, 0), "an answer to an earlier question");
-    assert!(!detector.willing(OTHER, 1) && !detector.willing(OTHER, 1), "one node is one");
-    assert!(detector.willing(THIRD, 1));
-    assert!(!detector.willing(NodeId(4), 1), "one campaign for one question");
-    detector.silence(&mut out);
-    assert!(!detector.willing(OTHER, 1) && !detector.willing(OTHER, 2));
-    detector.heard(THIRD, &mut out);
-    assert!(!detector.willing(THIRD, 2), "a leader has been heard in the meantime");
-}
-
-#[test]
-fn a_node_alone_need_not_ask() {
-    let mut out = Effects::new();
-    assert!(Detector::new(ME, majority(1)).silence(&mut out));
-    assert!(out.sends.is_empty());
-    let flexible = Quorums::flexible(members(3), 3, 1).unwrap();
-    assert!(!Detector::new(ME, flexible).silence(&mut out), "it could not be elected");
-    let flexible = Quorums::flexible(members(3), 1, 3).unwrap();
-    assert!(!Detector::new(ME, flexible).silence(&mut out), "it could be elected, and be of no use");
-}
-
 #[test]
 fn who_hears_a_leader_is_not_willing() {
-    let (mut detector, promised) = (detector(), Some(ballot(4, 2)));
-    let answers = |detector: &Detector| {
+    let mut replica = Replica::<u64>::new(ME, majority(3), Options::default());
+    let mut answers = |events: &[Event<u64>]| {
         let mut out = Effects::new();
-        detector.probed(OTHER, 7, promised, &mut out);
+        events.iter().for_each(|event| replica.step(event.clone(), &mut out));
+        out.clear();
+        replica.step(Event::Receive { from: OTHER, message: Message::Probe { round: 7 } }, &mut out);
         out.sends.into_iter().map(|sent| (sent.to, sent.message)).collect::<Vec<_>>()
     };
-    let willing = [(NodeSet::only(OTHER), Message::Willing { round: 7, promised })];
-    assert_eq!(answers(&detector), willing);
-    assert!(detector.heard(THIRD, &mut Effects::new()), "it is news");
-    assert!(!detector.heard(THIRD, &mut Effects::new()), "it is none");
-    assert_eq!((answers(&detector), detector.leader()), (vec![], Some(THIRD)));
-    detector.silence(&mut Effects::new());
-    assert_eq!((answers(&detector), detector.leader()), (willing.to_vec(), None));
-    detector.elected(&mut Effects::new());
-    assert_eq!(answers(&detector), [], "nor is a leader");
-    detector.deposed(&mut Effects::new());
-    assert_eq!(answers(&detector), willing);
-}
-
-/// Each time a leader looks, it must have heard a quorum since it looked before.
-#[test]
-fn a_leader_looks_whether_it_hears_a_quorum() {
-    for (quorums, needed) in [(majority(1), 0), (majority(4), 2), (Quorums::flexible(members(5), 4, 2).unwrap(), 1)] {
-        let (mut detector, mut out) = (Detector::new(ME, quorums), Effects::new());
-        detector.elected(&mut out);
-        for answers in 0..4 {
-            quorums.members().without(ME).iter().take(answers).for_each(|id| detector.alive(id));
-            assert_eq!(detector.has_quorum(&mut out), needed <= answers.min(quorums.members().len() - 1), "{answers}");
-        }
-        assert_eq!(detector.has_quorum(&mut out), needed == 0, "what was heard before it looked does not count");
-    }
-}
-
-/// All sequences of six reads and answers, against the rule: a read may be answered when a quorum has answered a
-/// question that was asked after it.
-#[test]
-fn a_read_waits_for_a_question_of_its_own() {
-    let quorums = majority(3);
-    for sequence in 0..5_usize.pow(6) {
-        let (mut reads, mut out, mut next) = (Reads::new(), Effects::new(), 0);
-        // For each read, the round that was current when it came; and who has answered which round.
-        let (mut came, mut answers) = (Vec::new(), Vec::<(u64, NodeId)>::new());
-        for turn in 0..6_u32 {
-            let (before, round) = (out.outputs.len(), reads.round());
-            let begins = match sequence / 5_usize.pow(turn) % 5 {
-                0 => {
-                    came.push(round);
-                    next += 1;
-                    reads.ask(next - 1)
-                }
-                which => {
-                    let round = if which < 4 { round } else { round.saturating_sub(1) };
-                    let from = NodeId(which.min(3) as u8);
-                    answers.push((round, from));
-                    reads.answer(from, round, &quorums, &mut out)
-                }
-            };
-            assert_eq!(begins, reads.round() == round + 1, "a new question is put when it says so");
-            for output in &out.outputs[before..] {
-                let Output::Readable(read) = output else { panic!("{output:?}") };
-                let came = came[usize::try_from(*read).unwrap()];
-                let voters = |asked| answers.iter().filter(move |(round, _)| *round == asked).map(|(_, from)| *from);
-                let confirmed = (came + 1..=round).any(|asked| voters(asked).collect::<NodeSet>().len() >= 2);
-                assert!(confirmed, "read {read} came in round {came}: {answers:?}");
-            }
-        }
-        let answered = out.outputs.len() as u64;
-        reads.give_up(None, &mut out);
-        assert_eq!(out.outputs.len() as u64, next, "each read has one answer");
-        let why = Refusal::NotLeader(None);
-        let given_up = (answered..next).map(|read| Output::Unreadable { read, why });
-        assert!(out.outputs.iter().skip(answered as usize).cloned().eq(given_up));
-    }
+    let (ballot, nothing) = (ballot(4, 3), Slot(0));
+    let heartbeat = Message::Heartbeat { ballot, round: 0, chosen: nothing, everywhere: nothing };
+    let willing = |promised| vec![(NodeSet::only(OTHER), Message::Willing { round: 7, promised })];
+    assert_eq!(answers(&[Event::Start]), willing(None));
+    assert_eq!(answers(&[Event::Receive { from: THIRD, message: heartbeat }]), []);
+    assert_eq!(answers(&[Event::Timeout(Timer::Election)]), willing(None));
 }
 
 /// A new leader has been told of a vote. Until that is chosen, and known here, it neither serves nor reads; and of what

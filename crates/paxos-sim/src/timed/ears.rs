@@ -66,7 +66,7 @@ impl<P: Observed<Record: Serialize> + Hash, L: Load<P>, W: Watch<P>> Watch<P> fo
                 Fact::Opened { .. } => Kind::Opened,
                 Fact::Promised { .. } => Kind::Promised,
                 Fact::Proposed { .. } => Kind::Proposed,
-                Fact::Voted { .. } => Kind::Voted,
+                Fact::Voted { .. } | Fact::VotedAll { .. } => Kind::Voted,
                 Fact::Learned { .. } => Kind::Learned,
                 Fact::Installed { .. } => Kind::Installed,
                 Fact::Answered { .. } => Kind::Answered,

@@ -172,21 +172,22 @@ impl<P: Observed + Clone + Hash> World<P> {
                 let told = self.nodes[position].told;
                 return self.record().answered(id, *read, told);
             }
-            Fact::Promised { .. } | Fact::Proposed { .. } | Fact::Voted { .. } => {}
+            Fact::Promised { .. } | Fact::Proposed { .. } | Fact::Voted { .. } | Fact::VotedAll { .. } => {}
         }
-        if let Some(slot) = slot(&fact) {
-            let (first, last) = self.unjudged.unwrap_or((slot, slot));
-            self.unjudged = Some((first.min(slot), last.max(slot)));
+        if let Some((from, to)) = slots(&fact) {
+            let (first, last) = self.unjudged.unwrap_or((from, to));
+            self.unjudged = Some((first.min(from), last.max(to)));
         }
         let node = Arc::clone(&self.nodes[position]);
         self.record().note(id, fact, || node.disk.memory());
     }
 }
 
-/// The slot that a fact is about, if it is about one.
-const fn slot<V>(fact: &Fact<V>) -> Option<Slot> {
+/// The first and the last slot that a fact is about, if it is about any.
+const fn slots<V>(fact: &Fact<V>) -> Option<(Slot, Slot)> {
     match fact {
-        Fact::Proposed { slot, .. } | Fact::Voted { slot, .. } | Fact::Learned { slot, .. } => Some(*slot),
+        Fact::Proposed { slot, .. } | Fact::Voted { slot, .. } | Fact::Learned { slot, .. } => Some((*slot, *slot)),
+        Fact::VotedAll { from, values, .. } => Some((*from, Slot(from.0 + values.len() as u64))),
         Fact::Opened { .. } | Fact::Promised { .. } | Fact::Installed { .. } | Fact::Answered { .. } => None,
     }
 }

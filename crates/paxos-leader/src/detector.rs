@@ -9,18 +9,16 @@
 //! Fischer, Lynch and Paterson, 1985). This one is made so that a working leader is left alone and a useless one is
 //! not, also when links fail and not nodes (the three cases of OmniPaxos, EuroSys 2023, §2):
 //!
-//! - A node that hears no leader asks the others first (`Probe`). Who hears one does not answer: one broken link
-//!   deposes nobody, and a chain of nodes does not pass leadership back and forth (*chained*).
+//! - A node that hears no leader asks the others first (`Probe` of Multi-Paxos, `PreVote` of Raft). Who hears one does not
+//!   answer: one broken link deposes nobody, and a chain of nodes does not pass leadership back and forth (*chained*).
 //! - A leader that does not hear a quorum for a while steps down, so it goes silent, and those who heard it become
 //!   willing (*quorum loss*).
-//! - A node needs no long log to lead, only a quorum that answers: what it lacks, phase 1 and catching up bring
-//!   (*constrained election*).
+//!
+//! The third case (*constrained election*) is not the detector's: in Multi-Paxos a node needs no long log to lead, in Raft it
+//! does.
 
-use paxos_messages::{
-    Ballot,
-    multi::{Effects, Message, Timer},
-};
-use paxos_process::{NodeId, NodeSet};
+use paxos_messages::multi::Timer;
+use paxos_process::{Effects, NodeId, NodeSet};
 use paxos_quorums::Quorums;
 
 /// What a node believes about who leads.
@@ -47,25 +45,27 @@ impl Detector {
         Self { id, quorums, leader: None, round: 0, willing, alive }
     }
 
-    /// Who leads, as far as this node hears.
+    /// Who leads, as far as this node hears. Who hears a leader, or is one, does not help depose it.
     #[must_use]
     pub const fn leader(&self) -> Option<NodeId> {
         self.leader
     }
 
     // ANCHOR: silence
-    /// No leader has been heard for as long as the election timer takes: asks who else hears none. True when nobody
-    /// else need be asked, so that the node may campaign at once.
-    pub fn silence<V>(&mut self, out: &mut Effects<V>) -> bool {
+    /// No leader has been heard for as long as the election timer takes: the others are to be asked whether they hear
+    /// one, in this round. True when nobody else need be asked, so that the node may campaign at once.
+    pub fn silence<M, R, O>(&mut self, out: &mut Effects<M, R, Timer, O>) -> bool {
         self.leader = None;
         self.round += 1;
         self.willing = NodeSet::only(self.id);
-        let others = self.quorums.members().without(self.id);
-        if !others.is_empty() {
-            out.send(others, Message::Probe { round: self.round });
-        }
         out.set_timer(Timer::Election);
         self.is_enough(self.willing)
+    }
+
+    /// Which question is the current one.
+    #[must_use]
+    pub const fn round(&self) -> u64 {
+        self.round
     }
 
     /// Somebody would answer. True when enough would: a quorum to be elected by, and one to be of use to.
@@ -83,15 +83,8 @@ impl Detector {
         self.quorums.is_phase1(nodes) && self.quorums.is_phase2(nodes)
     }
 
-    /// A question of another node. Who hears a leader, or is one, does not help depose it.
-    pub fn probed<V>(&self, from: NodeId, round: u64, promised: Option<Ballot>, out: &mut Effects<V>) {
-        if self.leader.is_none() {
-            out.send(NodeSet::only(from), Message::Willing { round, promised });
-        }
-    }
-
     /// A leader has been heard. True when it is news.
-    pub fn heard<V>(&mut self, leader: NodeId, out: &mut Effects<V>) -> bool {
+    pub fn heard<M, R, O>(&mut self, leader: NodeId, out: &mut Effects<M, R, Timer, O>) -> bool {
         out.set_timer(Timer::Election);
         self.willing = NodeSet::EMPTY;
         self.leader.replace(leader) != Some(leader)
@@ -100,20 +93,20 @@ impl Detector {
     /// Who asks for the next page of a promise is about to be elected, and another election would make all that was read
     /// be read again: of a long log, each time, by candidates who overtake one another for ever. A first Prepare does not
     /// count. It may be of somebody who gets no further, and who would then keep all others from trying.
-    pub fn election_goes_on<V>(&mut self, out: &mut Effects<V>) {
+    pub fn election_goes_on<M, R, O>(&mut self, out: &mut Effects<M, R, Timer, O>) {
         out.set_timer(Timer::Election);
         self.willing = NodeSet::EMPTY;
     }
 
     /// This node has been elected.
-    pub fn elected<V>(&mut self, out: &mut Effects<V>) {
+    pub fn elected<M, R, O>(&mut self, out: &mut Effects<M, R, Timer, O>) {
         self.heard(self.id, out);
         self.alive = NodeSet::EMPTY;
         out.set_timer(Timer::Heartbeat);
     }
 
     /// This node does not lead any more.
-    pub fn deposed<V>(&mut self, out: &mut Effects<V>) {
+    pub fn deposed<M, R, O>(&mut self, out: &mut Effects<M, R, Timer, O>) {
         self.leader = self.leader.filter(|leader| *leader != self.id);
         out.cancel_timer(Timer::Heartbeat);
         out.set_timer(Timer::Election);
@@ -133,7 +126,7 @@ impl Detector {
 
     /// Whether this leader has heard a quorum since it last looked. One that has not is of no use to anybody, and
     /// whoever still hears it waits for it in vain.
-    pub fn has_quorum<V>(&mut self, out: &mut Effects<V>) -> bool {
+    pub fn has_quorum<M, R, O>(&mut self, out: &mut Effects<M, R, Timer, O>) -> bool {
         let alive = core::mem::take(&mut self.alive).with(self.id);
         out.set_timer(Timer::Election);
         self.quorums.is_phase2(alive)

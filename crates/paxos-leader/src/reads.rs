@@ -8,8 +8,8 @@
 
 use alloc::vec::Vec;
 
-use paxos_messages::multi::{Effects, Output, Refusal};
-use paxos_process::{NodeId, NodeSet};
+use paxos_messages::multi::{Output, Refusal};
+use paxos_process::{Effects, NodeId, NodeSet};
 use paxos_quorums::Quorums;
 
 /// The reads of a leader that wait for a quorum.
@@ -47,7 +47,13 @@ impl Reads {
     }
 
     /// An answer to the question of `round`. True when a new round begins.
-    pub fn answer<V>(&mut self, from: NodeId, round: u64, quorums: &Quorums, out: &mut Effects<V>) -> bool {
+    pub fn answer<M, R, T, V>(
+        &mut self,
+        from: NodeId,
+        round: u64,
+        quorums: &Quorums,
+        out: &mut Effects<M, R, T, Output<V>>,
+    ) -> bool {
         if round != self.round || self.asking.is_empty() {
             return false; // said before these reads were asked, or not needed
         }
@@ -68,7 +74,7 @@ impl Reads {
     // ANCHOR_END: reads
 
     /// This node does not lead any more: none of the reads may be answered.
-    pub fn give_up<V>(&mut self, leader: Option<NodeId>, out: &mut Effects<V>) {
+    pub fn give_up<M, R, T, V>(&mut self, leader: Option<NodeId>, out: &mut Effects<M, R, T, Output<V>>) {
         let why = Refusal::NotLeader(leader);
         let reads = self.asking.drain(..).chain(self.waiting.drain(..));
         out.outputs.extend(reads.map(|read| Output::Unreadable { read, why }));

@@ -1,0 +1,1 @@
+//! The rules that a script cannot show, each by itself.
