@@ -15,6 +15,8 @@ use crate::{Ask, Batch, Output, Request, Service, service::Log};
 impl<R: Log + Observed<Decree = Entry<Batch>>> Observed for Service<R> {
     type Decree = Entry<Batch>;
 
+    const GIVES_UP_VOTES: bool = R::GIVES_UP_VOTES;
+
     fn said(&self, message: &Self::Message) -> Option<Fact<Self::Decree>> {
         self.replica().said(message)
     }

@@ -17,7 +17,7 @@ use core::mem::swap;
 
 use paxos_messages::{
     Ballot, Bytes, Slot,
-    multi::{self, Entry, Refusal},
+    multi::{self, Entry, Refusal, SignOfLife, Timer},
 };
 use paxos_process::{Effects, EffectsOf, Event, EventOf, NodeId, Process};
 
@@ -58,24 +58,14 @@ impl Default for Options {
     }
 }
 
-/// A replica of a log, such as `paxos_multi::Replica<Batch>`.
+/// A replica of a log with a leader, such as `paxos_multi::Replica<Batch>` or `paxos_raft::Replica<Batch>`.
 pub trait Log:
-    Process<
-        Message = multi::Message<Batch>,
-        Timer = multi::Timer,
-        Request = multi::Request<Batch>,
-        Output = multi::Output<Batch>,
-    >
+    Process<Message: SignOfLife, Timer = Timer, Request = multi::Request<Batch>, Output = multi::Output<Batch>>
 {
 }
 
 impl<R> Log for R where
-    R: Process<
-            Message = multi::Message<Batch>,
-            Timer = multi::Timer,
-            Request = multi::Request<Batch>,
-            Output = multi::Output<Batch>,
-        >
+    R: Process<Message: SignOfLife, Timer = Timer, Request = multi::Request<Batch>, Output = multi::Output<Batch>>
 {
 }
 
@@ -272,13 +262,14 @@ impl<R: Log> Service<R> {
 
     /// Listens in: who leads, and that time goes by. The service has no clock, so what a leader says at regular
     /// intervals, and the replica's own alarms, are its clock.
-    fn overhear(&mut self, event: &multi::Event<Batch>, out: &mut EffectsOf<Self>) {
+    fn overhear(&mut self, event: &EventOf<R>, out: &mut EffectsOf<Self>) {
         match event {
-            Event::Receive { message: multi::Message::Heartbeat { ballot, chosen, .. }, .. } => {
-                self.heard = self.heard.max(Some((*ballot, *chosen)));
-            }
+            Event::Receive { from, message } => match message.sign_of_life(*from) {
+                Some(heard) => self.heard = self.heard.max(Some(heard)),
+                None => return,
+            },
             Event::Timeout(_) => {}
-            Event::Start | Event::Receive { .. } | Event::Request(_) => return,
+            Event::Start | Event::Request(_) => return,
         }
         answer_all(self.queue.lose_patience(), &Reply::Unknown, out);
     }
@@ -303,7 +294,7 @@ impl<R: Log> Service<R> {
     // ANCHOR_END: wanted
 
     /// Lets the replica take a step, and asks of it what follows from what it tells, until nothing does.
-    fn drive(&mut self, event: multi::Event<Batch>, out: &mut EffectsOf<Self>) {
+    fn drive(&mut self, event: EventOf<R>, out: &mut EffectsOf<Self>) {
         let mut event = Some(event);
         while let Some(next) = event {
             let mut inner = Effects::new();
@@ -317,9 +308,9 @@ impl<R: Log> Service<R> {
 }
 
 impl<R: Log> Process for Service<R> {
-    type Message = multi::Message<Batch>;
+    type Message = R::Message;
     type Record = R::Record;
-    type Timer = multi::Timer;
+    type Timer = Timer;
     type Request = Request;
     type Output = Output;
 

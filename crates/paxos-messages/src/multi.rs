@@ -151,6 +151,19 @@ pub enum Message<V> {
 }
 // ANCHOR_END: message
 
+/// The words of a log with a leader, whichever protocol elects it.
+pub trait SignOfLife {
+    /// What a leader says at regular intervals, if this is it, said by `from`: its ballot, and the first slot that it does
+    /// not know to be chosen.
+    fn sign_of_life(&self, from: NodeId) -> Option<(Ballot, Slot)>;
+}
+
+impl<V> SignOfLife for Message<V> {
+    fn sign_of_life(&self, _: NodeId) -> Option<(Ballot, Slot)> {
+        if let Self::Heartbeat { ballot, chosen, .. } = self { Some((*ballot, *chosen)) } else { None }
+    }
+}
+
 /// How far a page of a [`Message::Promise`] speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]

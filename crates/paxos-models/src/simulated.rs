@@ -18,5 +18,5 @@ mod kv;
 mod multi;
 
 pub use basic::{Basic, BasicLoad, basic};
-pub use kv::{Kv, KvLoad, STORE, Tally, kv, service};
+pub use kv::{Kv, KvLoad, STORE, Tally, kv, service, service_on_raft};
 pub use multi::{Multi, MultiLoad, OPTIONS, multi};

@@ -16,6 +16,7 @@ conformance!(basic, simulated::basic(3, Replica::<String>::new), 0..60);
 conformance!(multi, simulated::multi(3, paxos_multi::Replica::<String>::new));
 conformance!(raft, simulated::multi(3, paxos_raft::Replica::<String>::new));
 conformance!(kv, simulated::kv(3, simulated::STORE, simulated::service));
+conformance!(kv_on_raft, simulated::kv(3, simulated::STORE, simulated::service_on_raft));
 
 /// What a replica does that no process may.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

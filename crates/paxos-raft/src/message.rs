@@ -12,8 +12,8 @@
 mod display;
 
 use paxos_messages::{
-    Phase, Slot,
-    multi::{Entry, Output, Request, SnapshotPart, Timer},
+    Ballot, Phase, Slot,
+    multi::{Entry, Output, Request, SignOfLife, SnapshotPart, Timer},
 };
 use paxos_process::NodeId;
 
@@ -173,6 +173,16 @@ impl<V> Message<V> {
             | Self::InstallSnapshot { term, .. }
             | Self::Received { term, .. }
             | Self::TimeoutNow { term } => Some(*term),
+        }
+    }
+}
+
+impl<V> SignOfLife for Message<V> {
+    fn sign_of_life(&self, from: NodeId) -> Option<(Ballot, Slot)> {
+        if let Self::AppendEntries { term, entry: None, chosen, .. } = self {
+            Some((Ballot { round: term.0, node: from }, *chosen))
+        } else {
+            None
         }
     }
 }

@@ -194,6 +194,8 @@ impl<P: Process + Eq> Process for Twin<P> {
 impl<P: Observed + Eq> Observed for Twin<P> {
     type Decree = P::Decree;
 
+    const GIVES_UP_VOTES: bool = P::GIVES_UP_VOTES;
+
     fn said(&self, message: &P::Message) -> Option<Fact<P::Decree>> {
         self.one.said(message)
     }

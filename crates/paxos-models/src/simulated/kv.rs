@@ -59,6 +59,12 @@ pub fn service(id: NodeId, quorums: Quorums, options: Options) -> Service<paxos_
     Service::new(paxos_multi::Replica::new(id, quorums, super::OPTIONS), options)
 }
 
+/// The same service around a replica of Raft.
+#[must_use]
+pub fn service_on_raft(id: NodeId, quorums: Quorums, options: Options) -> Service<paxos_raft::Replica<Batch>> {
+    Service::new(paxos_raft::Replica::new(id, quorums, super::OPTIONS), options)
+}
+
 impl<P, F> System for Kv<F>
 where
     P: Observed<Record: Serialize + DeserializeOwned, Request: From<Request>, Timer = Timer, Output = Output>
