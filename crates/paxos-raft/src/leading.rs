@@ -80,9 +80,11 @@ impl<V: Value> Replica<V> {
 
     /// A term begins with an entry of its own (§8): when that is chosen, so is all before it.
     pub(crate) fn begin(&mut self, out: &mut Effects<V>) {
+        let before = self.log.last();
         self.add(Entry::Noop, out);
-        let others = self.others();
-        others.iter().for_each(|node| self.supply(node, out));
+        if !self.others().is_empty() {
+            out.send(self.others(), self.entries(before, true));
+        }
     }
 
     // ANCHOR: propose
@@ -185,19 +187,17 @@ impl<V: Value> Replica<V> {
         } else if let Some(it) = leading.followers.get_mut(&from).filter(|_| matched <= end) {
             it.came |= it.matched < matched;
             it.matched = it.matched.max(matched);
-            let found = match it.way {
+            let goes_on = match it.way {
                 Way::Stream => true,
                 Way::Probe => it.next <= it.matched,
                 Way::Snapshot { .. } => first <= it.matched,
             };
-            if found {
+            if goes_on {
                 (it.way, it.next) = (Way::Stream, it.next.max(it.matched));
+                self.supply(from, out);
             }
         }
         self.count(out);
-        if from != id {
-            self.supply(from, out);
-        }
         self.bequeath(out);
     }
 
