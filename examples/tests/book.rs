@@ -24,10 +24,11 @@ const EXAMPLES: [&str; 10] = [
     "stale_read",
 ];
 
-const SCRIPTS: [&str; 4] = [
+const SCRIPTS: [&str; 5] = [
     "docs/scripts",
     "crates/paxos-basic/tests/scripts",
     "crates/paxos-multi/tests/scripts",
+    "crates/paxos-raft/tests/scripts",
     "crates/paxos-mutants/scripts",
 ];
 

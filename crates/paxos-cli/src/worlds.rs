@@ -74,6 +74,11 @@ pub(crate) fn enter<W: InWorld>(header: &Header, what: W) -> Result<W::Output, S
             let kind = kind(&["paxos_mutants::{Mutant, WrongLog}"], "WrongLog<String>", make);
             what.run(|| World::new(setting, |id| WrongLog::<String>::new(Some(mutant), id, quorums)), &kind)
         }
+        ("raft", None) => {
+            let make = format!("Replica::new(id, quorums, {log_words})");
+            let kind = kind(&["paxos_raft::Replica"], "Replica<String>", make.replace("paxos_multi", "paxos_raft"));
+            what.run(|| World::new(setting, |id| paxos_raft::Replica::<String>::new(id, quorums, log)), &kind)
+        }
         ("kv", None) => {
             let make = format!("Service::new(Replica::new(id, quorums, {log_words}), Options::default())");
             let uses = &["paxos_kv::{Batch, Options, Service}", "paxos_multi::Replica"];
@@ -85,7 +90,7 @@ pub(crate) fn enter<W: InWorld>(header: &Header, what: W) -> Result<W::Output, S
             what.run(|| World::new(setting, |id| service(id, quorums, log)), &kind)
         }
         (protocol, _) => {
-            return Err(format!("no protocol is called {protocol:?}; there are `basic`, `multi` and `kv`"));
+            return Err(format!("no protocol is called {protocol:?}; there are `basic`, `multi`, `raft` and `kv`"));
         }
     })
 }
@@ -97,7 +102,7 @@ pub(crate) fn service(id: NodeId, quorums: Quorums, log: paxos_multi::Options) -
 
 fn check_options(header: &Header) -> Result<(), String> {
     let known: &[&str] = match header.protocol.as_str() {
-        "multi" | "kv" => &["window", "retain"],
+        "multi" | "raft" | "kv" => &["window", "retain"],
         _ => &[],
     };
     match header.options.keys().find(|name| !known.contains(&name.as_str())) {

@@ -200,7 +200,9 @@ impl<V: Value> Replica<V> {
         self.count(out);
         self.bequeath(out);
     }
+    // ANCHOR_END: appended
 
+    // ANCHOR: count
     /// What a quorum has is chosen, if the last entry of it is of this term (§5.4.2). One of an earlier term may be on a
     /// majority of disks and be overwritten all the same (Figure 8): its next leader may have another entry of a term
     /// between. With an entry of this term behind it, nobody can be elected who lacks it.
@@ -217,7 +219,7 @@ impl<V: Value> Replica<V> {
             self.log.everywhere(everywhere);
         }
     }
-    // ANCHOR_END: appended
+    // ANCHOR_END: count
 
     // ANCHOR: behind
     /// A follower has something else before slot `refused`, or nothing. Goes back as far as the two logs may agree; that

@@ -29,6 +29,7 @@ impl<V: Value> Observed for Replica<V> {
 
     const GIVES_UP_VOTES: bool = true;
 
+    // ANCHOR: facts
     fn said(&self, message: &Message<V>) -> Option<Fact<Entry<V>>> {
         match message {
             Message::RequestVote { term, .. } => Some(Fact::Opened { ballot: ballot(*term) }),
@@ -52,6 +53,7 @@ impl<V: Value> Observed for Replica<V> {
             _ => None,
         }
     }
+    // ANCHOR_END: facts
 
     fn told(&self, output: &Output<V>) -> Option<Fact<Entry<V>>> {
         match output {

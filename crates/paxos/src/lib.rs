@@ -10,6 +10,9 @@
 //! 5. [`proposer`]: the judgement. It asks a quorum, and adopts what may have been chosen.
 //! 6. [`learner`]: the knowledge. It counts votes per ballot and confirms.
 //! 7. [`basic`]: Basic Paxos, the three on one node.
+//! 8. [`leader`]: what leaders of any log have in common.
+//! 9. [`multi`]: Multi-Paxos, a log from the same roles.
+//! 10. [`raft`]: Raft, the log that it is compared with.
 //!
 //! # A cluster in a `for` loop
 //!
@@ -50,12 +53,14 @@
 
 pub use paxos_acceptor as acceptor;
 pub use paxos_basic as basic;
+pub use paxos_leader as leader;
 pub use paxos_learner as learner;
 pub use paxos_messages as messages;
 pub use paxos_multi as multi;
 pub use paxos_process as process;
 pub use paxos_proposer as proposer;
 pub use paxos_quorums as quorums;
+pub use paxos_raft as raft;
 
 /// The README's Rust is compiled and run.
 #[cfg(doctest)]

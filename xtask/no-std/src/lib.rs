@@ -11,12 +11,14 @@ use paxos as _;
 use paxos_acceptor as _;
 use paxos_basic as _;
 use paxos_kv as _;
+use paxos_leader as _;
 use paxos_learner as _;
 use paxos_messages as _;
 use paxos_multi as _;
 use paxos_process as _;
 use paxos_proposer as _;
 use paxos_quorums as _;
+use paxos_raft as _;
 
 #[cfg(feature = "with-std")]
 extern crate std;

@@ -15,6 +15,7 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
     (Pure, "paxos-acceptor", &["paxos-process", "paxos-messages"]),
     (Pure, "paxos-proposer", &["paxos-process", "paxos-messages", "paxos-quorums"]),
     (Pure, "paxos-learner", &["paxos-process", "paxos-messages", "paxos-quorums"]),
+    (Pure, "paxos-leader", &["paxos-process", "paxos-messages", "paxos-quorums"]),
     (
         Pure,
         "paxos-basic",
@@ -23,8 +24,17 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
     (
         Pure,
         "paxos-multi",
-        &["paxos-process", "paxos-quorums", "paxos-messages", "paxos-acceptor", "paxos-proposer", "paxos-learner"],
+        &[
+            "paxos-process",
+            "paxos-quorums",
+            "paxos-messages",
+            "paxos-acceptor",
+            "paxos-proposer",
+            "paxos-learner",
+            "paxos-leader",
+        ],
     ),
+    (Pure, "paxos-raft", &["paxos-process", "paxos-quorums", "paxos-messages", "paxos-leader"]),
     (Pure, "paxos", ALL_PURE),
     // The simulator and the checker need the words ballot and fact to state the invariants, but no protocol.
     // Its disks hold the real log's bytes and are read back by the real recovery.
@@ -51,6 +61,7 @@ const ALLOWED: &[(Layer, &str, &[&str])] = &[
             "paxos-learner",
             "paxos-basic",
             "paxos-multi",
+            "paxos-raft",
             "paxos",
             "paxos-kv",
             "paxos-judge",
@@ -94,8 +105,10 @@ const ALL_PURE: &[&str] = &[
     "paxos-acceptor",
     "paxos-proposer",
     "paxos-learner",
+    "paxos-leader",
     "paxos-basic",
     "paxos-multi",
+    "paxos-raft",
 ];
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -195,7 +208,8 @@ mod tests {
     /// The table itself keeps the hourglass: no row of it lets a pure crate see a driver, or a driver a protocol.
     #[test]
     fn the_table_is_an_hourglass() {
-        let protocols = ["paxos-acceptor", "paxos-proposer", "paxos-learner", "paxos-basic", "paxos-multi", "paxos"];
+        let protocols =
+            ["paxos-acceptor", "paxos-proposer", "paxos-learner", "paxos-basic", "paxos-multi", "paxos-raft", "paxos"];
         for (layer, name, allowed) in ALLOWED {
             match layer {
                 Pure => assert!(allowed.iter().all(|crate_name| is_pure(crate_name)), "{name}"),
