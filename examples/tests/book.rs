@@ -11,7 +11,7 @@ use std::{
     process::Command,
 };
 
-const EXAMPLES: [&str; 10] = [
+const EXAMPLES: [&str; 11] = [
     "one_acceptor",
     "basic_by_hand",
     "dueling_proposers",
@@ -19,6 +19,7 @@ const EXAMPLES: [&str; 10] = [
     "replicated_log",
     "leader_crash",
     "two_leaders",
+    "raft_and_paxos",
     "lagging_node",
     "replicated_kv",
     "stale_read",

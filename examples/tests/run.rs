@@ -54,6 +54,11 @@ fn leader_crash() {
 }
 
 #[test]
+fn raft_and_paxos() {
+    check("raft_and_paxos", &["n3 leads. It was told of b when it was elected.", "n2 leads, and has sent b to n3."]);
+}
+
+#[test]
 fn two_leaders() {
     check("two_leaders", &["Two leaders: n1 in b1.1, n2 in b1.2.", "s0 is blue on all three nodes."]);
 }

@@ -215,9 +215,9 @@ impl<V: Value> Replica<V> {
         let chosen = ends.into_iter().find(|end| counts(end)).filter(of_term);
         if let Some(chosen) = chosen.filter(|chosen| self.chosen < *chosen) {
             self.learn(chosen, out);
-            let everywhere = self.leading().map_or(Slot(0), |leading| leading.everywhere());
-            self.log.everywhere(everywhere);
         }
+        let everywhere = self.leading().map_or(Slot(0), |leading| leading.everywhere());
+        self.log.everywhere(everywhere);
     }
     // ANCHOR_END: count
 

@@ -120,6 +120,7 @@ impl<V: Value> Log<V> {
     pub fn compact(&mut self, upto: Slot, state: Bytes) {
         if let (true, Some(position)) = (self.covered() < upto && Incoming::may_travel(&state), self.position(upto)) {
             self.snapshot = Some((position, state));
+            self.incoming.forget_to(upto);
             self.truncate();
         }
     }
