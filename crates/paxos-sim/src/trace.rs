@@ -20,8 +20,8 @@
 //!
 //! All have `node` and `run`: many runs fit in one file. An identical repetition says `"dup":true`. There is no null;
 //! no ballot is `[]`. Refusals and confirmations promise nothing and are not written; nor is a promise that is said again
-//! from another slot on, and tells nothing else. A node that has lost its disk, and knows, is outside of the
-//! specification: it is not heard of again until it promises or votes.
+//! from another slot on, and tells nothing else. A disk that is lost is outside of
+//! the specification, whose acceptors forget nothing: a run is written until that happens, and no further.
 
 use std::{
     collections::BTreeMap,
@@ -43,8 +43,8 @@ pub struct Trace<W> {
     run: u64,
     /// What has been written in this run, by what it is about: an event that comes again is a repetition.
     written: BTreeMap<String, Json>,
-    /// Nodes that have lost their disks and have not said anything since that they must remember.
-    forgetful: NodeSet,
+    /// Whether a disk was lost in this run.
+    is_over: bool,
     error: Option<io::Error>,
 }
 
@@ -70,7 +70,7 @@ impl<W: Write> Trace<W> {
     }
 
     fn begin_with(out: W, meta: &Json) -> Self {
-        let mut trace = Self { out, run: 0, written: BTreeMap::new(), forgetful: NodeSet::EMPTY, error: None };
+        let mut trace = Self { out, run: 0, written: BTreeMap::new(), is_over: false, error: None };
         trace.write(meta);
         trace
     }
@@ -79,7 +79,7 @@ impl<W: Write> Trace<W> {
     pub fn begin(&mut self, run: u64) {
         self.run = run;
         self.written.clear();
-        self.forgetful = NodeSet::EMPTY;
+        self.is_over = false;
     }
 
     /// Ends the trace.
@@ -95,33 +95,38 @@ impl<W: Write> Trace<W> {
     }
 
     fn event(&mut self, node: NodeId, mut event: Json) {
-        event["node"] = json!(node.to_string());
-        event["run"] = json!(self.run);
+        self.sign(node, &mut event);
         let ev = event["ev"].as_str().unwrap_or_default().to_owned();
-        // What it is about. A proposal that is said again was founded on what it was founded on the first time.
-        let mut about = event.clone();
-        for (of, name) in [("1b", "votes"), ("1b", "from"), ("2a", "q")] {
-            if ev == of {
-                about[name] = json!(0);
-            }
-        }
-        let before = if ev == "restart" { None } else { self.written.insert(about.to_string(), event.clone()) };
+        let about = about(&event);
+        let before = if ev == "restart" { None } else { self.written.insert(about.clone(), event.clone()) };
         match (before, ev.as_str()) {
             (None, _) => self.write(&event),
             (Some(_), "chosen") => {} // a learner that restarted and found out again: not the first time
             (Some(before), "1b") if before != event && tells_the_same(&before, &event) => {
-                self.written.insert(about.to_string(), before);
+                self.written.insert(about, before);
             }
             (Some(before), "1b") if before != event => {
-                self.written.insert(about.to_string(), before);
+                self.written.insert(about, before);
                 self.write(&event); // a second promise, which the specification does not know
             }
             (Some(mut before), _) => {
-                self.written.insert(about.to_string(), before.clone());
+                self.written.insert(about, before.clone());
                 before["dup"] = json!(true);
                 self.write(&before);
             }
         }
+    }
+
+    fn sign(&self, node: NodeId, event: &mut Json) {
+        event["node"] = json!(node.to_string());
+        event["run"] = json!(self.run);
+    }
+
+    /// A disk may hold more than its node had said before it crashed: then the restart tells of it, and what the node says
+    /// of it later is a repetition.
+    fn told_by_restart(&mut self, node: NodeId, mut event: Json) {
+        self.sign(node, &mut event);
+        self.written.entry(about(&event)).or_insert(event);
     }
 
     fn write(&mut self, line: &Json) {
@@ -134,12 +139,9 @@ impl<W: Write> Trace<W> {
 impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
     fn see(&mut self, happening: Happening<'_, P>) {
         match happening {
-            Happening::Lost(node) => _ = self.forgetful.insert(node),
-            Happening::Restarted(node, _) if self.forgetful.contains(node) => {}
+            _ if self.is_over => {}
+            Happening::Lost(_) => self.is_over = true,
             Happening::Fact(node, fact) => {
-                if matches!(fact, Fact::Promised { .. } | Fact::Voted { .. } | Fact::VotedAll { .. }) {
-                    self.forgetful = self.forgetful.without(node);
-                }
                 if let Fact::VotedAll { ballot, from, values } = fact {
                     for (slot, value) in (from.0..).zip(values) {
                         self.event(node, vote_line(*ballot, Slot(slot), value));
@@ -154,10 +156,27 @@ impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
                     node,
                     json!({"ev": "restart", "promised": promised, "from": memory.from.0, "votes": votes(&memory.votes)}),
                 );
+                for (slot, vote) in &memory.votes {
+                    self.told_by_restart(node, vote_line(vote.ballot, *slot, &vote.value));
+                }
+                if let Some(promised) = memory.promised {
+                    self.told_by_restart(node, promise_line(promised, memory.from, &memory.votes));
+                }
             }
             _ => {}
         }
     }
+}
+
+/// What an event is about. A proposal that is said again was founded on what it was founded on the first time.
+fn about(event: &Json) -> String {
+    let mut about = event.clone();
+    for (of, name) in [("1b", "votes"), ("1b", "from"), ("2a", "q")] {
+        if event["ev"] == of {
+            about[name] = json!(0);
+        }
+    }
+    about.to_string()
 }
 
 /// Whether two promises of one ballot tell of the same votes in the slots that both speak for. An acceptor that is asked
@@ -190,9 +209,7 @@ fn smallest(members: NodeSet, is_enough: impl Fn(NodeSet) -> bool) -> Vec<Vec<St
 fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {
     Some(match fact {
         Fact::Opened { ballot: bal } => json!({"ev": "1a", "bal": ballot(*bal), "from": 0}),
-        Fact::Promised { ballot: bal, from, votes: cast } => {
-            json!({"ev": "1b", "bal": ballot(*bal), "from": from.0, "votes": votes(cast)})
-        }
+        Fact::Promised { ballot: bal, from, votes: cast } => promise_line(*bal, *from, cast),
         Fact::Proposed { slot, ballot: bal, value, quorum } => json!({
             "ev": "2a", "bal": ballot(*bal), "slot": slot.0, "val": value.to_string(), "q": names(*quorum)
         }),
@@ -202,6 +219,10 @@ fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {
         Fact::Installed { .. } | Fact::Answered { .. } => return None,
         Fact::VotedAll { .. } => return None, // a line for each slot
     })
+}
+
+fn promise_line<V: Display>(bal: Ballot, from: Slot, cast: &[(Slot, Vote<V>)]) -> Json {
+    json!({"ev": "1b", "bal": ballot(bal), "from": from.0, "votes": votes(cast)})
 }
 
 fn vote_line(bal: Ballot, slot: Slot, value: &impl Display) -> Json {
