@@ -25,19 +25,25 @@ use stateright::{Checker, Model};
 type Basic = WorldModel<Replica<char>>;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let option = |name: &str| {
-        let place = arguments.iter().position(|argument| argument == name)?;
-        arguments.get(place + 1)?.parse().ok()
-    };
-    let rounds: usize = option("--rounds").unwrap_or(5);
-    let cores = option("--threads").and_then(NonZero::new).unwrap_or(Limits::default().threads);
+    // Cargo adds `--bench`.
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let (mut rounds, mut cores) = (NonZero::new(5).expect("five"), Limits::default().threads);
+    for pair in arguments.chunks(2) {
+        match (pair[0].as_str(), pair.get(1).and_then(|number| number.parse().ok())) {
+            ("--rounds", Some(number)) => rounds = number,
+            ("--threads", Some(number)) => cores = number,
+            _ => {
+                eprintln!("error: {pair:?}: there are --rounds N and --threads N, each from 1 on");
+                return ExitCode::from(2);
+            }
+        }
+    }
     println!("{:<42} {:>9} {:>7} {:>12} {:>12} {:>6}", "", "states", "threads", "ours/s", "stateright/s", "ratio");
     let (mut least, mut same) = (f64::INFINITY, true);
     for (name, model) in models() {
         for threads in if cores == NonZero::<usize>::MIN { vec![cores] } else { vec![NonZero::<usize>::MIN, cores] } {
             let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-            for _ in 0..rounds.max(1) {
+            for _ in 0..rounds.get() {
                 ours.push(our_search(&model, threads));
                 theirs.push(their_search(&model, threads));
             }
@@ -56,10 +62,7 @@ fn main() -> ExitCode {
         println!("void: the two do not count the same states");
         return ExitCode::FAILURE;
     }
-    println!(
-        "ours is at least {least:.2} times as fast; medians of {} rounds in turn, all counts equal",
-        rounds.max(1)
-    );
+    println!("ours is at least {least:.2} times as fast; medians of {rounds} rounds in turn, all counts equal");
     ExitCode::SUCCESS
 }
 

@@ -7,6 +7,7 @@
 
 use std::{
     ops::Range,
+    panic::resume_unwind,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -76,10 +77,12 @@ impl<'a, P: Checkable> Team<'a, P> {
         let threads = batch.len().div_ceil(PART).min(self.walkers.len());
         let (mine, others) = self.walkers[..threads].split_first_mut().expect("there is at least one thread");
         thread::scope(|scope| {
-            for walker in others {
-                scope.spawn(|| look(walker));
-            }
+            let others: Vec<_> = others.iter_mut().map(|walker| scope.spawn(|| look(walker))).collect();
             look(mine);
+            for other in others {
+                // A role that asserts something says it to whoever searches.
+                other.join().unwrap_or_else(|said| resume_unwind(said));
+            }
         });
         let mut parts = parts.into_inner().expect("nobody panics with it");
         parts.sort_by_key(|(first, _)| *first);

@@ -232,7 +232,7 @@ impl Spec {
                 promised.map_or("no promise".to_owned(), shown)
             )
         })?;
-        self.remembers(node, report, meta).map_err(|what| format!("amnesia: {what}"))?;
+        self.remembers(node, report, meta).map_err(|what| format!("after a restart, {what}"))?;
         if let Some(promised) = promised.filter(|promised| known < Some(*promised)) {
             ensure(self.opened.contains_key(&promised), || format!("nobody has opened {}", shown(promised)))?;
             self.max_ballot.insert(node.to_owned(), promised);

@@ -92,7 +92,8 @@ impl Detector {
 
     /// Who asks for the next page of a promise is about to be elected, and another election would make all that was read
     /// be read again: of a long log, each time, by candidates who overtake one another for ever. A first Prepare does not
-    /// count. It may be of somebody who gets no further, and who would then keep all others from trying.
+    /// count. It may be of somebody who gets no further, and who would then keep all others from trying. (One that the
+    /// network repeats cannot be told from a question for more; it costs one timer.)
     pub fn election_goes_on<M, R, O>(&mut self, out: &mut Effects<M, R, Timer, O>) {
         out.set_timer(Timer::Election);
         self.willing = NodeSet::EMPTY;

@@ -239,7 +239,8 @@ impl<V: Value> Process for Learner<V> {
         }
     }
 
-    /// The snapshot, what was learned after it, and the parts that have come of a later snapshot.
+    /// The snapshot, what was learned after it, and what has come of a later one. That a slot behind a hole is chosen is in no
+    /// record, so a restart forgets it anyhow; nobody counts on it, since a node says only how far it has *learned*.
     fn checkpoint(&self) -> Vec<Record<V>> {
         self.log.checkpoint()
     }

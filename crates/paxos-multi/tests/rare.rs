@@ -238,7 +238,7 @@ fn leadership_is_handed_to_somebody_who_can_take_it() {
 }
 
 /// Node 3 has promised node 2 a ballot, and has many votes to tell: node 2 asks for the next page of them. Node 3 has grown
-/// impatient meanwhile, and asked who would elect it. When the answer comes it lets node 1 finish.
+/// impatient meanwhile, and asked who would elect it. When the answer comes it lets node 2 finish.
 #[test]
 fn an_election_that_goes_on_is_not_overtaken() {
     let mut play = Play::led(majority());

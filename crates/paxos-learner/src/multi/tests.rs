@@ -266,6 +266,49 @@ fn a_checkpoint_tells_all() {
     }
 }
 
+/// What is known to be chosen behind a hole, by word, by votes or by a mark, is in no record. So a restart forgets it, with a
+/// checkpoint and without one: the two know the same, say the same, and both learn it when it is told again.
+#[test]
+fn a_checkpoint_forgets_what_a_restart_forgets() {
+    let ballot = BALLOTS[0];
+    let vote = Message::Accepted { ballot, slot: Slot(2) };
+    let ways = [
+        vec![(LEADER, Message::Learn { slot: Slot(2), value: command(2) })],
+        vec![(NodeId(1), vote.clone()), (NodeId(3), vote)],
+        vec![(LEADER, heartbeat(ballot, Slot(3)))],
+    ];
+    for way in ways {
+        let mut lived = knowing(1);
+        let mut records = lived.checkpoint();
+        lived.proposal(Slot(2), ballot, command(2), true);
+        let vote = Record::Accepted(Slot(2), Vote { ballot, value: command(2) });
+        records.push(vote.clone());
+        for (from, message) in way.clone() {
+            records.extend(receive(&mut lived, from, message).records);
+        }
+        assert_eq!(lived.learned(), Slot(1), "slot 1 is a hole");
+        let replayed = |records: &[Record<u64>]| {
+            let mut again = learner();
+            records.iter().for_each(|record| again.replay(record.clone()));
+            again
+        };
+        // The vote is the acceptor's, and in its checkpoint.
+        let with = lived.checkpoint().into_iter().chain([vote]).collect::<Vec<_>>();
+        let restarted = [replayed(&with), replayed(&records)];
+        let told = restarted.map(|mut again| {
+            assert_eq!(again.learned(), lived.learned(), "{way:?}: nothing that it has said is taken back");
+            let mut told = receive(&mut again, LEADER, Message::Learn { slot: Slot(1), value: command(1) }).outputs;
+            assert_eq!(again.learned(), Slot(2), "{way:?}: it does not know of slot 2 any more");
+            told.extend(receive(&mut again, LEADER, heartbeat(ballot, Slot(3))).outputs);
+            assert_eq!(again.learned(), Slot(3), "{way:?}: and is told again");
+            told
+        });
+        assert_eq!(told[0], told[1], "{way:?}");
+        receive(&mut lived, LEADER, Message::Learn { slot: Slot(1), value: command(1) });
+        assert_eq!(lived.learned(), Slot(3), "{way:?}: whoever lives on knows it");
+    }
+}
+
 fn part(upto: Slot, total: u64, offset: u64, part: &[u8]) -> SnapshotPart {
     SnapshotPart { upto, total, offset, part: part.into() }
 }
