@@ -92,6 +92,22 @@ fn the_same_command_goes_on_where_it_stopped() {
 }
 
 #[test]
+fn the_rows_of_the_book_are_written_by_the_command() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let book = directory.path().join("book.md");
+    let text = |row: &str| format!("before\n\n| every run of | states |\n|---|---:|\n{row}\n\nafter\n");
+    fs::write(&book, text("| old words | 1 | `basic-even-crash` |")).expect("a file");
+    let update = |name| ["check", "claims", name, "--update", book.to_str().expect("a name")].map(str::to_owned);
+    let run = |code, name| expect(code, &update(name).each_ref().map(String::as_str));
+    run(0, "basic-even-crash");
+    let written = fs::read_to_string(&book).expect("the file");
+    let row = written.lines().nth(4).expect("a row");
+    assert!(row.starts_with("| 4 acceptors (even), 1 proposer, 1 crash | 39,276 | 29 | "), "{row}");
+    assert_eq!(written, text(row), "nothing else is changed");
+    assert!(run(4, "log-crash-short").contains("has no row that ends with | `log-crash-short` |"));
+}
+
+#[test]
 fn quorums_that_may_miss_each_other_are_a_usage_error() {
     let text = expect(2, &["check", "basic", "--acceptors", "4", "--quorums", "flexible:2,2"]);
     assert!(text.contains("must add up to more than 4"), "{text}");

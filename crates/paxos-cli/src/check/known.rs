@@ -1,7 +1,13 @@
 //! Searches whose number of states is known: Lamport's, and the documentation's.
 
-use std::{path::PathBuf, process::ExitCode, sync::atomic::Ordering};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::atomic::Ordering,
+};
 
+use anyhow::Context as _;
 use clap::Args;
 use paxos_check::{Limits, Progress};
 use paxos_models::{
@@ -39,6 +45,8 @@ pub(super) struct Lamport {
                         --threads 1                 one thread
   cargo paxos check claims log-rivals-quiet --state-file rivals.states
                                                     a long one, which can be stopped: the same command goes on
+  cargo paxos check claims --large --update docs/src/checker.md
+                                                    all of them, and their rows in the book as they are found
 
 Exit code: 0 all is as claimed, 1 something is not, 2 usage, 3 undecided: stopped, or at a limit, 4 it failed.")]
 pub(super) struct Claims {
@@ -53,9 +61,12 @@ pub(super) struct Claims {
     /// Say which there are, and run none
     #[arg(long, conflicts_with_all = ["json", "markdown"])]
     list: bool,
-    /// Print a table for the book
+    /// Print a table as the book has it
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
+    /// Write the row of each claim that holds into this file, over the row that it has there
+    #[arg(long, value_name = "FILE", conflicts_with = "list")]
+    update: Option<PathBuf>,
     #[command(flatten)]
     threads: Threads,
     /// For one claim: write what is found to this file, and go on from it if it is there
@@ -136,6 +147,9 @@ impl Claims {
             line.clear();
             let found = found?;
             let kept = claim.is_kept(&found);
+            if let (Some(file), Some(true)) = (&self.update, kept) {
+                update(file, &claim, &found.progress)?;
+            }
             differs |= kept == Some(false);
             undecided |= kept.is_none();
             rows.push(self.row(&claim, &found.progress, kept));
@@ -176,11 +190,7 @@ impl Claims {
         let (what, states, seconds) = (claim.what, grouped(progress.states), progress.elapsed.as_secs_f64());
         let (depth, mebibytes) = (progress.depth, progress.bytes.div_ceil(1 << 20));
         if self.markdown {
-            let limit = claim
-                .depth
-                .map_or_else(String::new, |depth| format!(": **not exhaustive**, runs of up to {depth} choices"));
-            let name = claim.name;
-            say(format_args!("| {what}{limit} | {states} | {depth} | {seconds:.1} | {mebibytes} | `{name}` |"));
+            say(markdown(claim, progress));
         } else if !self.json {
             let speed = grouped(progress.states_per_second() as usize);
             say(format_args!(
@@ -195,6 +205,28 @@ impl Claims {
             "command": format!("cargo paxos check claims {}", claim.name),
         })
     }
+}
+
+/// The row of a claim in the book.
+fn markdown(claim: &Claim, progress: &Progress) -> String {
+    let limit =
+        claim.depth.map_or_else(String::new, |depth| format!(": **not exhaustive**, runs of up to {depth} choices"));
+    let (Claim { what, name, .. }, Progress { depth, .. }) = (claim, progress);
+    let (states, seconds) = (grouped(progress.states), progress.elapsed.as_secs_f64());
+    let mebibytes = progress.bytes.div_ceil(1 << 20);
+    format!("| {what}{limit} | {states} | {depth} | {seconds:.1} | {mebibytes} | `{name}` |")
+}
+
+/// Writes the row of a claim over the one that the file has, which is known by the name in its last cell.
+fn update(file: &Path, claim: &Claim, progress: &Progress) -> anyhow::Result<()> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let last = format!("| `{}` |", claim.name);
+    let row = text.lines().find(|line| line.starts_with("| ") && line.ends_with(&last));
+    let row =
+        row.with_context(|| format!("{shown} has no row that ends with {last}: write one, and it is filled in"))?;
+    let text = text.replace(row, &markdown(claim, progress));
+    fs::write(file, text).with_context(|| format!("cannot write {shown}"))
 }
 
 /// How many states more than there should be are counted, to tell how weak a rule is, before the count is stopped.
