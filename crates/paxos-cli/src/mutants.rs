@@ -1,12 +1,24 @@
 //! `paxos mutants`: the kill matrix.
 
-use std::{panic, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    panic,
+    process::ExitCode,
+    sync::{
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+        mpsc,
+    },
+    thread,
+};
 
 use clap::Args;
 use paxos_mutants::{Effort, Home, Kill, Layer, Mutant, Outcome, Spared, kill, put, put_references, spare};
 use serde_json::json;
 
-use crate::{output::say, search::bar};
+use crate::{
+    output::say,
+    search::{UNDECIDED, bar, stop_on_interrupt},
+};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -16,9 +28,10 @@ Examples:
   cargo paxos mutants --quick          with the few seeds of the tests
   cargo paxos run crates/paxos-mutants/scripts/M2.script
 
-The whole matrix takes minutes. With --json, the rows are printed at the end.
+The whole matrix takes minutes. With --json, the rows are printed at the end. Ctrl-C ends it with what was found so far.
 
-Exit code: 0 each mutant dies in every layer that must kill it and the references survive, 1 otherwise, 2 usage.";
+Exit code: 0 each mutant dies in every layer that must kill it and the references survive, 1 one does not, 2 usage, 3 stopped before
+all was tried.";
 
 /// Paxos made wrong: kill every mutant, spare the reference
 #[derive(Args)]
@@ -82,11 +95,11 @@ impl Mutants {
         // A mutant may stop a node at one of its assertions. That is an outcome here, and no error.
         panic::set_hook(Box::new(|_| {}));
         let code = match self.mutant {
-            Some(mutant) => self.one(mutant),
+            Some(mutant) => Ok(self.one(mutant)),
             None => self.all(),
         };
         drop(panic::take_hook());
-        Ok(code)
+        code
     }
 
     fn layers(&self) -> Vec<Layer> {
@@ -130,40 +143,57 @@ impl Mutants {
         ExitCode::from(u8::from(!row.is_dead()))
     }
 
-    fn all(&self) -> ExitCode {
+    fn all(&self) -> anyhow::Result<ExitCode> {
         let layers = self.layers();
         if !self.json {
             let heads: Vec<String> = layers.iter().map(|layer| cell(*layer, layer.name())).collect();
             say(format!("{:<6} {}", "", heads.join("  ")).trim_end());
         }
+        let stop = stop_on_interrupt()?;
+        let mutants: Vec<Mutant> = Mutant::all().collect();
         let mut rows = Vec::new();
         // The rows show how far it is; programs get theirs at the end, and whoever started them may want to know.
-        let bar = bar("killing", "mutants", Mutant::all().count() as u64, !self.json);
-        for mutant in Mutant::all() {
-            let row = self.row(mutant);
-            bar.inc(1);
-            if !self.json {
-                let cells: Vec<String> =
-                    row.outcomes.iter().map(|(layer, outcome)| cell(*layer, &outcome.to_string())).collect();
-                say(format!("{mutant:<6} {}", cells.join("  ")).trim_end());
-            }
-            rows.push(row);
-        }
+        let bar = bar("killing", "mutants", mutants.len() as u64, !self.json);
+        in_order(
+            &mutants,
+            &stop,
+            |mutant| self.row(*mutant),
+            |row: Row| {
+                bar.inc(1);
+                if !self.json {
+                    let cells: Vec<String> =
+                        row.outcomes.iter().map(|(layer, outcome)| cell(*layer, &outcome.to_string())).collect();
+                    say(format!("{:<6} {}", row.mutant, cells.join("  ")).trim_end());
+                }
+                rows.push(row);
+            },
+        );
         bar.finish_and_clear();
-        let killed = rows.iter().filter(|row| row.is_dead()).count();
-        let mut dead: Vec<String> = layers.iter().flat_map(|layer| put_references(*layer, self.effort())).collect();
         let kills: Vec<Kill> = rows.iter().filter_map(|row| row.kill.clone()).collect();
-        let spared = spare(&kills);
+        let (mut spared, mut dead) = (Vec::new(), Vec::new());
+        in_order(&layers, &stop, |layer| put_references(*layer, self.effort()), |found| dead.extend(found));
+        if !stop.load(Ordering::Relaxed) {
+            spared = spare(&kills);
+        }
         dead.extend(spared.iter().filter(|spared| !spared.survived()).map(|spared| spared.scenario.to_string()));
-        self.verdict(&rows, killed, &spared, &dead);
-        ExitCode::from(u8::from(killed < rows.len() || !dead.is_empty()))
+        let stopped = stop.load(Ordering::Relaxed);
+        self.verdict(&rows, stopped, &spared, &dead);
+        let survivors = rows.iter().any(|row| !row.is_dead());
+        Ok(match (survivors || !dead.is_empty(), stopped) {
+            (true, _) => ExitCode::from(1),
+            (false, true) => ExitCode::from(UNDECIDED),
+            (false, false) => ExitCode::SUCCESS,
+        })
     }
 
-    fn verdict(&self, rows: &[Row], killed: usize, spared: &[Spared], dead: &[String]) {
+    fn verdict(&self, rows: &[Row], stopped: bool, spared: &[Spared], dead: &[String]) {
+        let killed = rows.iter().filter(|row| row.is_dead()).count();
         if self.json {
             let rows: Vec<_> = rows.iter().map(Row::json).collect();
+            let survives = if stopped && dead.is_empty() { None } else { Some(dead.is_empty()) };
             return say(json!({
-                "killed": killed, "mutants": rows, "reference_survives": dead.is_empty(), "reference_dies_by": dead,
+                "killed": killed, "mutants": rows, "stopped": stopped, "reference_survives": survives,
+                "reference_dies_by": dead,
             }));
         }
         let searched: usize = spared.iter().map(|spared| spared.progress.states).sum();
@@ -181,17 +211,58 @@ impl Mutants {
         for row in rows.iter().filter(|row| !row.is_dead()) {
             say(format_args!("{} SURVIVES what must kill it", row.mutant));
         }
-        let references = if dead.is_empty() { "survive" } else { "DIE" };
-        say(format_args!("{killed} of {} mutants killed; the references {references}", rows.len()));
+        if stopped {
+            let all = Mutant::all().count();
+            say(format_args!(
+                "Stopped: {killed} of {} mutants killed so far, of {all}; the same command begins anew",
+                rows.len()
+            ));
+        } else {
+            let references = if dead.is_empty() { "survive" } else { "DIE" };
+            say(format_args!("{killed} of {} mutants killed; the references {references}", rows.len()));
+        }
         say("`-`: the layer is blind to it, `cargo paxos mutants S1` says why. See one: cargo paxos mutants M2");
+        say(
+            "`2 of 7 stories`: so many golden scripts of its protocol would have noticed, beside the one that was made for it",
+        );
     }
+}
+
+/// Does `work` to all items, on all cores, and tells the results in the order of the items. When it is to stop, what is under
+/// way is finished, and told.
+fn in_order<T: Sync, R: Send>(items: &[T], stop: &AtomicBool, work: impl Fn(&T) -> R + Sync, mut tell: impl FnMut(R)) {
+    let (next, (done, results)) = (AtomicUsize::new(0), mpsc::channel());
+    let (next, work) = (&next, &work);
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().map_or(1, Into::into) {
+            let done = done.clone();
+            scope.spawn(move || {
+                while !stop.load(Ordering::Relaxed) {
+                    let place = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(item) = items.get(place) else { return };
+                    if done.send((place, work(item))).is_err() {
+                        return; // nobody listens any more
+                    }
+                }
+            });
+        }
+        drop(done);
+        let (mut waiting, mut told) = (BTreeMap::new(), 0);
+        for (place, result) in results {
+            waiting.insert(place, result);
+            while let Some(result) = waiting.remove(&told) {
+                tell(result);
+                told += 1;
+            }
+        }
+    });
 }
 
 /// A cell of the matrix, as wide as its column.
 fn cell(layer: Layer, text: &str) -> String {
     let width = match layer {
         Layer::Unit => 48,
-        Layer::Script => 38,
+        Layer::Script => 52,
         Layer::Checker => 10,
         Layer::Simulation => 31,
         Layer::Linearizability => 23,

@@ -6,9 +6,11 @@
 mod decision;
 mod store;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ops::Range;
 
 use paxos_judge::{Call, Explanation, Verdict, judge};
+
+use crate::stopped::unless_stopped;
 
 pub use decision::decide;
 pub use store::{History, differ, serve, store_world};
@@ -29,14 +31,27 @@ pub enum Wronged {
     Stopped {
         /// The seed.
         seed: u64,
+        /// The assertion, in its words.
+        words: String,
     },
 }
 
-/// The first seed below `seeds` whose history is not linearizable, or has none because a node stops.
-fn first(seeds: u64, history: impl Fn(u64) -> Vec<Call>) -> Option<Wronged> {
-    (0..seeds).find_map(|seed| {
-        let Ok(history) = catch_unwind(AssertUnwindSafe(|| history(seed))) else {
-            return Some(Wronged::Stopped { seed });
+impl Wronged {
+    /// The seed.
+    #[must_use]
+    pub const fn seed(&self) -> u64 {
+        match self {
+            Self::Answered { seed, .. } | Self::Stopped { seed, .. } => *seed,
+        }
+    }
+}
+
+/// The first of `seeds` whose history is not linearizable, or has none because a node stops.
+fn first(mut seeds: Range<u64>, history: impl Fn(u64) -> Vec<Call>) -> Option<Wronged> {
+    seeds.find_map(|seed| {
+        let history = match unless_stopped(|| history(seed)) {
+            Ok(history) => history,
+            Err(words) => return Some(Wronged::Stopped { seed, words }),
         };
         let calls = history.len();
         wrong(&history).map(|why| Wronged::Answered { seed, calls, why: Box::new(why) })

@@ -55,6 +55,7 @@ pub enum Mutant {
     L6,
     L7,
     L8,
+    L9,
     S1,
     S2,
     S3,

@@ -65,6 +65,19 @@ pub fn tell(mutant: Mutant, text: &str, is_wrong: bool) -> Result<Tale, ScriptEr
     }
 }
 
+/// What the script of `mutant` shows of the reference, which should be nothing. It is told as far as it goes, mostly not to
+/// its end: a right node does not say what the next command delivers.
+pub(crate) fn of_the_reference(mutant: Mutant) -> Option<String> {
+    let script = mutant.script();
+    let told = tell(mutant, script, false).or_else(|error| {
+        let lines: Vec<&str> = script.lines().take(error.line.saturating_sub(1)).collect();
+        let tale = tell(mutant, &lines.join("\n"), false)?;
+        // Half a story of progress has not come to what it would show.
+        Ok(Tale { shows: tale.shows.filter(|_| !matches!(mutant.home(), Home::Time(_))), ..tale })
+    });
+    told.map_or_else(|error: ScriptError| Some(format!("it cannot be told: {error}")), |tale| tale.shows)
+}
+
 fn disk(text: &str, wrong: Option<Mutant>) -> Result<Tale, ScriptError> {
     let told = play(text, wrong).map_err(|what| ScriptError { line: 0, what })?;
     match told.stuck {

@@ -2,11 +2,13 @@
 //!
 //! A run that gets nowhere breaks no invariant, so the judges of safety are blind here. This judge has a clock. In each
 //! *situation* the network has ended its mischief: a fixed set of links is whole, every message on them arrives within
-//! 10 ticks, and timers go off after times of random length. By a deadline, what was asked must be done. Such a promise
+//! 30 ticks, and timers go off after times of random length. By a deadline, what was asked must be done. Such a promise
 //! needs such a world: where everything may be late for ever, no protocol gets anywhere for certain (Fischer, Lynch and
 //! Paterson, 1985).
 
 mod clock;
+
+use std::ops::Range;
 
 use paxos_basic::Replica;
 use paxos_messages::{
@@ -30,16 +32,16 @@ pub struct Late {
     pub deadline: u64,
 }
 
-/// The first seed below `seeds` in which the situation of `mutant` is not done in time. When `is_wrong`, the mutant is put
+/// The first of `seeds` in which the situation of `mutant` is not done in time. When `is_wrong`, the mutant is put
 /// there, and else the reference.
 ///
 /// # Panics
 ///
 /// When the mutant breaks safety: it has no situation.
 #[must_use]
-pub fn late(mutant: Mutant, is_wrong: bool, seeds: u64) -> Option<Late> {
+pub fn late(mutant: Mutant, is_wrong: bool, mut seeds: Range<u64>) -> Option<Late> {
     let wrong = is_wrong.then_some(mutant);
-    (0..seeds).find_map(|seed| {
+    seeds.find_map(|seed| {
         let (done, deadline) = match (mutant, is_wrong) {
             (Mutant::M11 | Mutant::M12 | Mutant::V2, false) => decision(mutant, seed, Replica::new),
             (Mutant::M11 | Mutant::M12 | Mutant::V2, true) => {

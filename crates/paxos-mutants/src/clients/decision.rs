@@ -3,21 +3,21 @@
 //! To propose is to say "if there is no value, let it be mine; and tell me what it is": a compare-and-swap. So the judge of
 //! a store can judge it.
 
-use std::hash::Hash;
+use std::{hash::Hash, ops::Range};
 
 use paxos_basic::Replica;
 use paxos_judge::{Action, Before, Call, End};
 use paxos_messages::{Observed, single};
 use paxos_process::NodeId;
-use paxos_sim::{Bounds, Disk, Happening, Loopback, Random, Setting, World};
+use paxos_sim::{Bounds, Disk, Happening, Loopback, Setting, World};
 
 use super::{Wronged, first};
-use crate::{Mutant, Scenario, Wrong};
+use crate::{Mutant, Scenario, Wrong, pushed};
 
-/// The first seed below `seeds` in which clients of one decision are told two, in a cluster as large as that of
+/// The first of `seeds` in which clients of one decision are told two, in a cluster as large as that of
 /// `scenario`. With no rule `wrong`, the reference decides.
 #[must_use]
-pub fn decide(scenario: Scenario, wrong: Option<Mutant>, seeds: u64) -> Option<Wronged> {
+pub fn decide(scenario: Scenario, wrong: Option<Mutant>, seeds: Range<u64>) -> Option<Wronged> {
     let quorums = scenario.setting().quorums;
     let setting = Setting { disk: Disk::Manual, loopback: Loopback::InFlight, ..scenario.setting() };
     match wrong {
@@ -29,7 +29,13 @@ pub fn decide(scenario: Scenario, wrong: Option<Mutant>, seeds: u64) -> Option<W
 /// Each node has a client with a value of its own.
 fn history<P>(seed: u64, mut world: World<P>) -> Vec<Call>
 where
-    P: Observed<Request = single::Request<char>, Output = single::Output<char>> + Clone + Hash,
+    P: Observed<
+            Message = single::Message<char>,
+            Request = single::Request<char>,
+            Output = single::Output<char>,
+            Timer = single::Timer,
+        > + Clone
+        + Hash,
 {
     let members = world.setting().quorums.members();
     let propose = |(id, value)| (id, single::Request::Propose(value));
@@ -50,7 +56,7 @@ where
             _ => {}
         }
     };
-    Random::new(seed).run(&mut world, &bounds, &[], 400, &mut Vec::new(), &mut watch);
+    pushed::decision(seed, &mut world, &bounds, (&[], false), &mut watch);
     calls
 }
 

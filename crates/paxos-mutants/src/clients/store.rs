@@ -1,6 +1,9 @@
 //! A replicated store as its clients see it, while everything goes wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use paxos_judge::{Action, Before, Call, End};
 use paxos_kv::{Ask, Command, Found, Operation, Options, Outcome, Output, Query, Reply, Request, SessionId, Written};
@@ -10,22 +13,22 @@ use paxos_quorums::Quorums;
 use paxos_sim::{Bounds, Choice, ChoiceOf, Happening, Random, Setting, World};
 
 use super::{Wronged, first};
-use crate::{Asked, Mutant, WrongService};
+use crate::{Asked, Mutant, WrongService, pushed};
 
-/// The first seed below `seeds` in which clients of a store are answered wrongly, where `wrong` is wrong: a rule of its
+/// The first of `seeds` in which clients of a store are answered wrongly, where `wrong` is wrong: a rule of its
 /// log, or of the service on it.
 #[must_use]
-pub fn serve(wrong: Option<Mutant>, seeds: u64) -> Option<Wronged> {
+pub fn serve(wrong: Option<Mutant>, seeds: Range<u64>) -> Option<Wronged> {
     first(seeds, |seed| run(seed, wrong).1.calls())
 }
 
-/// The first seed below `seeds` at whose end two nodes have applied the same slots and hold different states.
+/// The first of `seeds` at whose end two nodes have applied the same slots and hold different states.
 #[must_use]
-pub fn differ(wrong: Option<Mutant>, seeds: u64) -> Option<u64> {
-    (0..seeds).find(|seed| {
+pub fn differ(wrong: Option<Mutant>, mut seeds: Range<u64>) -> Option<u64> {
+    seeds.find(|seed| {
         let (world, _) = run(*seed, wrong);
         let mut states = BTreeMap::new();
-        NodeSet::first(3).iter().any(|id| {
+        nodes(*seed).iter().any(|id| {
             let machine = world.process(id).service().machine();
             *states.entry(machine.applied()).or_insert(machine.digest()) != machine.digest()
         })
@@ -111,9 +114,7 @@ fn call(client: u64, ask: &Ask, reply: Option<&Reply>, invoke: u64, end: End) ->
 
 /// Three clients append and read, and anything goes wrong. Then all heals, and somebody reads.
 fn run(seed: u64, wrong: Option<Mutant>) -> (World<WrongService>, History) {
-    // Snapshots are made in every other seed.
-    let snapshots = !seed.is_multiple_of(2);
-    let mut world = store_world(wrong, setting(), snapshots);
+    let mut world = store_world(wrong, setting(seed), !seed.is_multiple_of(4));
     let mut history = History::default();
     let mut watch = |happening: Happening<'_, WrongService>| history.see(&happening);
     let mut random = Random::new(seed).ticking();
@@ -127,20 +128,16 @@ fn run(seed: u64, wrong: Option<Mutant>) -> (World<WrongService>, History) {
         now(&mut world, &Choice::Request(NodeId(1), client(token, open)));
     }
     let leader = |world: &World<WrongService>| {
-        (1..=3).map(NodeId).find(|id| world.is_up(*id) && world.process(*id).service().status().leads)
+        nodes(seed).iter().find(|id| world.is_up(*id) && world.process(*id).service().status().leads)
     };
     let all = bounds(seed);
     for turn in 1..=TURNS {
-        // What is asked is spread over the run. In some, the leader is alone for a while in the middle of it.
+        // What is asked is spread over the run.
         let requests = all.requests[..all.requests.len() * turn / TURNS].to_vec();
         random.run(&mut world, &Bounds { requests, ..all }, &[], STEPS, &mut Vec::new(), &mut watch);
-        if let (true, Some(id)) = (turn == TURNS / 3 && seed.is_multiple_of(3), leader(&world)) {
-            for other in NodeSet::first(3).without(id) {
-                for link in [Choice::Cut(id, other), Choice::Cut(other, id)] {
-                    if world.obstacle(&link).is_none() {
-                        world.apply(&link, &mut watch);
-                    }
-                }
+        for choice in pushed::log((seed, turn), &world, leader(&world), &Asked(Request::Campaign)) {
+            if world.obstacle(&choice).is_none() {
+                world.apply(&choice, &mut watch);
             }
         }
     }
@@ -153,8 +150,13 @@ fn run(seed: u64, wrong: Option<Mutant>) -> (World<WrongService>, History) {
     (world, history)
 }
 
-fn setting() -> Setting {
-    Setting::new(Quorums::majority(NodeSet::first(3)).expect("three nodes"))
+fn setting(seed: u64) -> Setting {
+    Setting::new(Quorums::majority(nodes(seed)).expect("there are nodes"))
+}
+
+/// Three nodes; five in some, so that a leader and who follows it may be in the minority.
+const fn nodes(seed: u64) -> NodeSet {
+    NodeSet::first(if seed % 10 == 3 { 5 } else { 3 })
 }
 
 /// A fresh cluster of a store in which `wrong` is wrong; its nodes make snapshots early, or never. A batch has one command.
@@ -178,7 +180,7 @@ fn bounds(seed: u64) -> Bounds<Asked> {
         requests.extend([read, read + 1].map(|read| (node(read), client(read, Ask::Read(get())))));
     }
     let (fires, duplicates, drops, crashes, losses, cuts) = (60, 10, 10, 3, 1, 12);
-    let may_crash = NodeSet::first(3);
+    let may_crash = nodes(seed);
     Bounds { fires, duplicates, drops, crashes, may_crash, losses, cuts, ..Bounds::requests(requests) }
 }
 

@@ -1,4 +1,4 @@
-//! The mutants of a log. M13 to M21 are mistakes about a log that people make; L1 to L8 are mistakes in its machinery.
+//! The mutants of a log. M13 to M21 are mistakes about a log that people make; L1 to L9 are mistakes in its machinery.
 
 use paxos_messages::multi::Request::{self, Campaign, Propose, Read};
 use paxos_sim::Invariant;
@@ -14,7 +14,7 @@ const ON: &[(u8, Request<char>)] =
 /// Node 1 is elected and has `a` to propose; then node 3 is, which has `c`.
 const FAR: &[(u8, Request<char>)] = &[(1, Campaign), (1, Propose('a')), (3, Campaign), (3, Propose('c'))];
 
-pub(super) static ENTRIES: [Entry; 15] = [
+pub(super) static ENTRIES: [Entry; 16] = [
     entry!(
         M13,
         Scenario::log(TWO),
@@ -157,5 +157,15 @@ pub(super) static ENTRIES: [Entry; 15] = [
          be elected and propose. It crashes before that is stable. Now the second answers arrive. They were given before it \
          opened that ballot, so they know nothing of it, and it opens the ballot once more. An answer is worth something to \
          the life that asked, and to no other."
+    ),
+    entry!(
+        L9,
+        Scenario::log(&[(1, Campaign), (2, Campaign), (2, Propose('b')), (1, Read(1))]),
+        FreshReads,
+        "every heartbeat is obeyed, also that of a leader that has been outbid",
+        "Somebody is heard who leads, so the timer begins anew, and the leader is told that it was heard. But whoever \
+         hears it has promised a higher ballot since; here it is even node 2, which leads in that one and has had `b` \
+         chosen. No vote is given to node 1 any more, so it could be left to its belief. It takes an answer to its \
+         heartbeat for more than that: as leave to answer a read. Whoever has been outbid has to be told so."
     ),
 ];

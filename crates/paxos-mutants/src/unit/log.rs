@@ -8,7 +8,7 @@ use paxos_process::{Effects, EffectsOf, Event, NodeId, NodeSet, Process};
 use paxos_quorums::Quorums;
 
 /// How many there are.
-pub(super) const COUNT: usize = 18;
+pub(super) const COUNT: usize = 19;
 
 /// A node of a log.
 pub(super) trait Node:
@@ -190,7 +190,16 @@ fn reads<P: Node>(desk: &impl Fn() -> Desk<P>) -> Vec<Checked> {
     let readable = |output: &Output<char>| matches!(output, Output::Readable(_));
     let early = desk().led(old('a')).wants(Request::Read(1)).tells(readable);
     let unasked = desk().led(None).wants(Request::Read(1)).tells(readable);
-    vec![("a_new_leader_serves_when_it_knows_all", !early), ("a_read_waits_for_a_quorum", !unasked)]
+    let mut promised = desk();
+    promised.hears(3, Message::Prepare { ballot: Ballot { round: 9, node: NodeId(3) }, from: NONE });
+    let outbid = promised.hears(2, Message::Heartbeat { ballot: HIGH, round: 1, chosen: NONE, everywhere: NONE });
+    let refused = outbid.says(|message| matches!(message, Message::Refused { .. }));
+    let confirmed = outbid.says(|message| matches!(message, Message::Alive { .. }));
+    vec![
+        ("a_new_leader_serves_when_it_knows_all", !early),
+        ("a_read_waits_for_a_quorum", !unasked),
+        ("a_leader_that_is_outbid_is_told_so", refused && !confirmed),
+    ]
 }
 
 fn memory<P: Node>(desk: &impl Fn() -> Desk<P>) -> Vec<Checked> {

@@ -97,6 +97,16 @@ impl<V: Value> WrongLog<V> {
                 Message::Probe { round }
             }
             // ANCHOR_END: willing
+            // ANCHOR: obeys
+            (Mutant::L9, Message::Heartbeat { ballot, round, .. })
+                if Some(ballot) < self.replica.acceptor().promised() =>
+            {
+                let learned = self.replica.learner().learned();
+                out.set_timer(Timer::Election); // somebody leads
+                out.send(NodeSet::only(from), Message::Alive { ballot, round, learned });
+                return first;
+            }
+            // ANCHOR_END: obeys
             (Mutant::L6, message) => {
                 first = self.marked(from, &message);
                 message

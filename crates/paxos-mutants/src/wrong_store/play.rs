@@ -3,6 +3,7 @@
 use std::{
     collections::{HashSet, VecDeque},
     fmt::Write as _,
+    ops::Range,
 };
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -122,10 +123,10 @@ pub fn search_store(wrong: Option<Mutant>, depth: usize) -> (Option<Vec<Happens>
     (None, seen.len())
 }
 
-/// The first seed below `seeds` in which a node forgets what it said, and after how many choices.
+/// The first of `seeds` in which a node forgets what it said, and after how many choices.
 #[must_use]
-pub fn simulate_store(wrong: Option<Mutant>, seeds: u64) -> Option<(u64, usize)> {
-    (0..seeds).find_map(|seed| {
+pub fn simulate_store(wrong: Option<Mutant>, mut seeds: Range<u64>) -> Option<(u64, usize)> {
+    seeds.find_map(|seed| {
         let (mut dice, mut store) = (ChaCha8Rng::seed_from_u64(seed), WrongStore::new(wrong));
         (0..40).find_map(|count| {
             let round = dice.random_range(1..=6);
