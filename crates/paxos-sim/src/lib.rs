@@ -62,7 +62,7 @@ pub use choice::{Choice, ChoiceOf};
 pub use diagram::Diagram;
 pub use history::History;
 pub use invariants::Invariant;
-pub use minimise::minimise;
+pub use minimise::{Smaller, minimise, minimise_within};
 pub use random::{Random, Tally};
 pub use script::{Command, Header, Links, Replayed, Script, ScriptError, Scriptable, Which, write_path};
 pub use setting::{Disk, Loopback, Setting};

@@ -9,7 +9,7 @@
 //! a data centre, thousands of times as fast.
 //!
 //! A run has two phases. In the first, [`Conditions`] drawn from the seed decide what fails and how often; each seed
-//! switches about half of the kinds off (swarm testing; Groce and others, ISSTA 2012). Then all is mended, and the
+//! switches more than half of the kinds off (swarm testing; Groce and others, ISSTA 2012). Then all is mended, and the
 //! cluster must get on within [`Limits::healing`] of virtual time: what was broken may delay it, not stop it.
 //!
 //! What is never done is what no protocol survives: more disks are not damaged at rest than the others can stand in
@@ -24,10 +24,12 @@ mod engine;
 mod failing;
 mod network;
 mod partition;
+mod shrink;
+mod storage;
 mod store;
 mod strike;
 
-use std::{fmt, hash::Hash, ops::RangeInclusive, time::Duration};
+use std::{fmt, hash::Hash, mem::discriminant, ops::RangeInclusive, time::Duration};
 
 use paxos_messages::Observed;
 use paxos_process::{NodeId, NodeSet, Process};
@@ -39,6 +41,8 @@ pub use conditions::{Conditions, Costs, DiskFaults};
 pub use counts::{Counts, Kind};
 pub use delay::Jitter;
 pub(crate) use failing::stands_by;
+pub use shrink::shrink;
+pub use storage::{Reopen, Storage};
 
 /// A protocol, and what a simulation needs to know to run it.
 pub trait System {
@@ -66,6 +70,11 @@ pub trait System {
 
     /// How long a run is.
     fn limits(&self) -> Limits;
+
+    /// What stands between its nodes and their disks.
+    fn storage(&self) -> Storage {
+        Storage::SOUND
+    }
 
     /// How many bytes a message is on the wire, for those who count them.
     fn size(&self, _message: &<Self::Process as Process>::Message) -> usize {
@@ -115,6 +124,19 @@ pub enum Violation {
     WrongRecord(String),
     /// The load is not content, such as a client that read what it must not.
     Complaint(String),
+    /// A process panicked: one of its own assertions failed.
+    Panicked(String),
+}
+
+impl Violation {
+    /// Whether it is the same mistake, as far as one can tell: the same invariant, or the same kind of anything else.
+    #[must_use]
+    pub fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Invariant(one), Self::Invariant(other)) => one == other,
+            _ => discriminant(self) == discriminant(other),
+        }
+    }
 }
 
 impl fmt::Display for Violation {
@@ -124,6 +146,7 @@ impl fmt::Display for Violation {
             Self::DoesNotRecover => f.write_str("DoesNotRecover"),
             Self::WrongRecord(what) => write!(f, "WrongRecord: {what}"),
             Self::Complaint(what) => write!(f, "Complaint: {what}"),
+            Self::Panicked(what) => write!(f, "Panicked: {what}"),
         }
     }
 }
@@ -147,6 +170,21 @@ pub struct Run<S: System> {
     pub time: Duration,
     /// How much of it was needed to get on after all was mended.
     pub healing: Duration,
+}
+
+impl<S: System> Run<S> {
+    /// A number that is the same for the same choices, on every machine and in every build.
+    #[must_use]
+    pub fn fingerprint(&self) -> u64 {
+        // FNV-1a, over the choices as they are shown: nothing in it depends on how large a pointer is.
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for choice in &self.path {
+            for byte in format!("{choice:?}").bytes() {
+                hash = (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3);
+            }
+        }
+        hash
+    }
 }
 
 /// Runs `system` under whatever `seed` draws, and tells `watch` what happens.

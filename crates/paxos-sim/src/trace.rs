@@ -69,8 +69,14 @@ impl<W: Write> Trace<W> {
         Self::begin_with(out, &meta)
     }
 
+    /// The events of one run, without the line that a trace begins with: for whoever makes many runs at a time, and puts what they
+    /// write behind each other.
+    pub const fn of_run(out: W, run: u64) -> Self {
+        Self { out, run, written: BTreeMap::new(), is_over: false, error: None }
+    }
+
     fn begin_with(out: W, meta: &Json) -> Self {
-        let mut trace = Self { out, run: 0, written: BTreeMap::new(), is_over: false, error: None };
+        let mut trace = Self::of_run(out, 0);
         trace.write(meta);
         trace
     }

@@ -34,6 +34,8 @@ use crate::{
 pub struct Image {
     bytes: Vec<u8>,
     next_sequence: u64,
+    /// What the note beside it says: the number that the next record took when this log was put in its place.
+    noted: u64,
 }
 
 impl Image {
@@ -44,7 +46,7 @@ impl Image {
     }
 
     fn beginning_at(sequence: u64) -> Self {
-        Self { bytes: format::file_header(sequence).to_vec(), next_sequence: sequence }
+        Self { bytes: format::file_header(sequence).to_vec(), next_sequence: sequence, noted: sequence }
     }
 
     /// Adds one record.
@@ -65,11 +67,29 @@ impl Image {
     ///
     /// [`WalError::RecordTooLong`] when one of them is.
     pub fn replaced<'a>(&self, records: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, WalError> {
-        let mut new = Self::beginning_at(self.next_sequence);
+        Self::beginning_at(self.next_sequence).with(records)
+    }
+
+    fn with<'a>(mut self, records: impl IntoIterator<Item = &'a [u8]>) -> Result<Self, WalError> {
         for record in records {
-            new.append(record)?;
+            self.append(record)?;
         }
-        Ok(new)
+        self.noted = self.next_sequence;
+        Ok(self)
+    }
+
+    /// What opening makes of these bytes where this log was left: the log that takes their place, and what was in them. They
+    /// must reach as far as is noted beside this one. (A note is also written when a log has grown by a megabyte. No image does
+    /// that.)
+    ///
+    /// # Errors
+    ///
+    /// [`WalError::Corrupt`] and [`WalError::Version`], as [`Wal::open`](crate::Wal::open).
+    pub fn reopened(&self, bytes: Vec<u8>) -> Result<(Self, Recovered), WalError> {
+        let read = recovery::read(bytes, Path::new(IN_MEMORY))?;
+        read.check_length(self.noted, Path::new(IN_MEMORY))?;
+        let new = Self::beginning_at(read.next_sequence).with(read.records())?;
+        Ok((new, Recovered { records: read.records().map(<[u8]>::to_vec).collect(), torn: read.torn }))
     }
 
     /// Everything: the header of the file, then the records.
@@ -78,13 +98,13 @@ impl Image {
         &self.bytes
     }
 
-    /// What opening a file of these bytes gives, by the same rules and the same code.
+    /// What opening a file of these bytes gives, by the same rules and the same code, where nothing is noted beside it.
     ///
     /// # Errors
     ///
     /// [`WalError::Corrupt`] and [`WalError::Version`], as [`Wal::open`](crate::Wal::open).
     pub fn recover(bytes: Vec<u8>) -> Result<Recovered, WalError> {
-        let read = recovery::read(bytes, Path::new("(in memory)"))?;
+        let read = recovery::read(bytes, Path::new(IN_MEMORY))?;
         Ok(Recovered { records: read.records().map(<[u8]>::to_vec).collect(), torn: read.torn })
     }
 
@@ -98,5 +118,34 @@ impl Image {
 impl Default for Image {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+/// What the file is called in an error.
+const IN_MEMORY: &str = "(in memory)";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Damage;
+
+    #[test]
+    fn a_log_that_ends_before_its_note_is_refused_and_one_that_ends_behind_it_is_not() {
+        let mut image = Image::new().replaced([&b"a"[..], b"b"]).unwrap();
+        let noted = image.bytes().len();
+        image.append(b"c").unwrap();
+        let behind = image.reopened(image.bytes()[..noted].to_vec()).unwrap();
+        assert_eq!(behind.1.records, [b"a", b"b"]);
+        assert_eq!(
+            behind.0,
+            Image::beginning_at(3).with([&b"a"[..], b"b"]).unwrap(),
+            "numbers go on behind what was read"
+        );
+        for end in Image::HEADER..noted {
+            let refused = image.reopened(image.bytes()[..end].to_vec());
+            let is_known =
+                matches!(refused, Err(WalError::Corrupt { damage: Damage::CutShort { expected: 3, .. }, .. }));
+            assert!(is_known, "cut to {end} bytes: {refused:?}");
+        }
     }
 }

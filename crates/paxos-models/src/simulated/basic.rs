@@ -10,7 +10,7 @@ use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use paxos_sim::{
     Happening, Setting, World,
-    timed::{Limits, Load, System},
+    timed::{Limits, Load, Storage, System},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,7 +19,16 @@ use rand_chacha::ChaCha8Rng;
 #[derive(Clone, Debug)]
 pub struct Basic<F> {
     quorums: Quorums,
+    storage: Storage,
     make: F,
+}
+
+impl<F> Basic<F> {
+    /// The same, with this between its nodes and their disks.
+    #[must_use]
+    pub fn on(self, storage: Storage) -> Self {
+        Self { storage, ..self }
+    }
 }
 
 /// A cluster of `nodes` nodes of Basic Paxos, each made by `make`.
@@ -28,7 +37,8 @@ pub struct Basic<F> {
 ///
 /// When there is no node.
 pub fn basic<P, F: Fn(NodeId, Quorums) -> P>(nodes: u8, make: F) -> Basic<F> {
-    Basic { quorums: Quorums::majority(NodeSet::first(nodes)).expect("a cluster has nodes"), make }
+    let quorums = Quorums::majority(NodeSet::first(nodes)).expect("a cluster has nodes");
+    Basic { quorums, storage: Storage::SOUND, make }
 }
 
 impl<P, F> System for Basic<F>
@@ -55,6 +65,10 @@ where
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
         dice.set_stream(LOAD);
         BasicLoad { dice, members: self.quorums.members(), asked: 0, mended: false, learned: NodeSet::EMPTY }
+    }
+
+    fn storage(&self) -> Storage {
+        self.storage
     }
 
     fn limits(&self) -> Limits {

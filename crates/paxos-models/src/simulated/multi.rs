@@ -11,7 +11,7 @@ use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use paxos_sim::{
     Happening, Setting, World,
-    timed::{Limits, Load, System},
+    timed::{Limits, Load, Storage, System},
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -21,7 +21,16 @@ use serde::{Serialize, de::DeserializeOwned};
 #[derive(Clone, Debug)]
 pub struct Multi<F> {
     quorums: Quorums,
+    storage: Storage,
     make: F,
+}
+
+impl<F> Multi<F> {
+    /// The same, with this between its nodes and their disks.
+    #[must_use]
+    pub fn on(self, storage: Storage) -> Self {
+        Self { storage, ..self }
+    }
 }
 
 /// A narrow window and a short memory: fewer runs are needed until they matter.
@@ -33,7 +42,8 @@ pub const OPTIONS: Options = Options { window: 8, retain: 16 };
 ///
 /// When there is no node.
 pub fn multi<P, F: Fn(NodeId, Quorums, Options) -> P>(nodes: u8, make: F) -> Multi<F> {
-    Multi { quorums: Quorums::majority(NodeSet::first(nodes)).expect("a cluster has nodes"), make }
+    let quorums = Quorums::majority(NodeSet::first(nodes)).expect("a cluster has nodes");
+    Multi { quorums, storage: Storage::SOUND, make }
 }
 
 impl<P, F> System for Multi<F>
@@ -67,6 +77,10 @@ where
         let pace = dice.random_range(5..=100);
         let (told, leads) = (BTreeMap::new(), NodeSet::EMPTY);
         MultiLoad { dice, members: self.quorums.members(), pace, asked: 0, mended: false, leads, told, marked: None }
+    }
+
+    fn storage(&self) -> Storage {
+        self.storage
     }
 
     fn limits(&self) -> Limits {

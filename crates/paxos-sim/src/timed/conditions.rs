@@ -33,6 +33,8 @@ pub struct Conditions {
     pub disk: DiskFaults,
     /// What things cost when nothing fails.
     pub costs: Costs,
+    /// How long things fail, in nanoseconds, if the system's limits do not end it before.
+    pub lasting: Time,
 }
 
 /// What happens to disks when their nodes crash.
@@ -75,10 +77,11 @@ impl Conditions {
             strikes: Vec::new(),
             disk: DiskFaults::default(),
             costs: Costs { step: 0, byte: 0, sync: (250 * MICROSECOND, 250 * MICROSECOND) },
+            lasting: Time::MAX,
         }
     }
 
-    /// Those of a seed: about half of everything that can fail, each as often as the seed says.
+    /// Those of a seed: less than half of everything that can fail, each as often as the seed says.
     #[must_use]
     pub fn swarm(seed: u64, members: NodeSet, limits: &Limits) -> Self {
         let mut dice = ChaCha8Rng::seed_from_u64(seed);
@@ -106,12 +109,67 @@ impl Conditions {
         }
         let quickest = [20 * MICROSECOND, MILLISECOND, 5 * MILLISECOND][dice.random_range(0..3)];
         let costs = Costs { step: 0, byte: 0, sync: (quickest, quickest * dice.random_range(1..=4)) };
-        Self { latency, jitter, loss, copies, late, drift, timers_late, boundary, strikes, disk, costs }
+        let lasting = longest;
+        Self { latency, jitter, loss, copies, late, drift, timers_late, boundary, strikes, disk, costs, lasting }
+    }
+
+    /// What fails here now and then: some of [`Kind::FAULTS`].
+    #[must_use]
+    pub fn faults(&self) -> Vec<Kind> {
+        Kind::FAULTS.into_iter().filter(|kind| self.clone().switch(*kind).is_on()).collect()
+    }
+
+    /// Lets nothing fail but these kinds, as often as it did.
+    pub fn only(&mut self, kinds: &[Kind]) {
+        for kind in Kind::FAULTS.into_iter().filter(|kind| !kinds.contains(kind)) {
+            self.switch(kind).off();
+        }
+    }
+
+    fn switch(&mut self, kind: Kind) -> Switch<'_> {
+        match kind {
+            Kind::Lost => Switch::Chance(&mut self.loss),
+            Kind::Copied => Switch::Chance(&mut self.copies),
+            Kind::Late => Switch::Chance(&mut self.late),
+            Kind::Drifted => Switch::Chance(&mut self.drift),
+            Kind::TimerLate => Switch::Chance(&mut self.timers_late),
+            Kind::AtBoundary => Switch::Chance(&mut self.boundary),
+            Kind::Flipped => Switch::Chance(&mut self.disk.damage),
+            Kind::Torn => Switch::Yes(&mut self.disk.torn),
+            Kind::Zeroed => Switch::Yes(&mut self.disk.zeros),
+            Kind::Hole => Switch::Yes(&mut self.disk.holes),
+            other => Switch::Strike(&mut self.strikes, other),
+        }
     }
 
     /// How long a strike lasts, in nanoseconds: to a fifth of the time in which things fail.
     pub(super) fn longest_strike(limits: &Limits) -> Time {
         u64::try_from((limits.faults / 5).max(Duration::from_millis(1)).as_nanos()).unwrap_or(Time::MAX)
+    }
+}
+
+/// What makes one kind of fault happen, or not.
+enum Switch<'a> {
+    Chance(&'a mut u32),
+    Yes(&'a mut bool),
+    Strike(&'a mut Vec<(Kind, Time)>, Kind),
+}
+
+impl Switch<'_> {
+    fn is_on(&self) -> bool {
+        match self {
+            Self::Chance(chance) => 0 < **chance,
+            Self::Yes(yes) => **yes,
+            Self::Strike(strikes, kind) => strikes.iter().any(|(struck, _)| struck == kind),
+        }
+    }
+
+    fn off(self) {
+        match self {
+            Self::Chance(chance) => *chance = 0,
+            Self::Yes(yes) => *yes = false,
+            Self::Strike(strikes, kind) => strikes.retain(|(struck, _)| *struck != kind),
+        }
     }
 }
 
@@ -142,3 +200,29 @@ const CONDITIONS: u64 = 7;
 
 pub(super) const MICROSECOND: Time = 1_000;
 pub(super) const MILLISECOND: Time = 1_000_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_fault_can_be_switched_off() {
+        let limits = Limits { faults: Duration::from_secs(1), healing: Duration::from_secs(1), choices: 1 };
+        let mut seen = Vec::new();
+        for seed in 0..200 {
+            let mut conditions = Conditions::swarm(seed, NodeSet::first(3), &limits);
+            let all = conditions.faults();
+            if let Some(first) = all.first() {
+                conditions.only(&all[1..]);
+                assert_eq!(conditions.faults(), all[1..], "without {first}");
+            }
+            conditions.only(&[]);
+            assert_eq!(conditions.faults(), []);
+            seen.extend(all);
+        }
+        for kind in Kind::FAULTS {
+            assert!(seen.contains(&kind), "{kind} is never drawn");
+        }
+        assert!(Conditions::calm(3).faults().is_empty());
+    }
+}

@@ -1,7 +1,7 @@
 //! What happened how often: a sweep shows by it that rare states were reached. A fault that never happened was not
 //! survived.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! kinds {
     ($($kind:ident, $name:literal, $what:literal;)*) => {
@@ -19,6 +19,20 @@ macro_rules! kinds {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$kind => $name,)* }
+            }
+
+            /// Its name in one word, as it is named on a command line: `one-way`.
+            #[must_use]
+            pub fn word(self) -> String {
+                let camel = match self { $(Self::$kind => stringify!($kind),)* };
+                let mut word = String::new();
+                for letter in camel.chars() {
+                    if letter.is_uppercase() && !word.is_empty() {
+                        word.push('-');
+                    }
+                    word.extend(letter.to_lowercase());
+                }
+                word
             }
         }
     };
@@ -42,7 +56,7 @@ kinds! {
     Drifted, "clocks that drift", "A node's clock ran too fast or too slow in a run.";
     TimerLate, "timers late", "A timer went off late.";
     Crashed, "crashes", "A node crashed.";
-    AtBoundary, "crashes between effects", "A node crashed right after a step, before anything it asked for was done.";
+    AtBoundary, "crashes between effects", "A node crashed right after a step: what it asked has left, what it wrote is not stable, and its votes wait.";
     AllCrashed, "all crashed at once", "All nodes crashed at once.";
     Looped, "restart loops", "A node crashed again soon after its restart.";
     SyncFailed, "failed syncs", "A sync failed, which ended the process.";
@@ -54,6 +68,7 @@ kinds! {
     Flipped, "flipped bits", "A bit of a synced record changed at rest.";
     Misdirected, "misdirected blocks", "A block was written over another.";
     Truncated, "logs cut to nothing", "A log lost all of its bytes but a few.";
+    CutShort, "logs cut short", "A log lost its end, from somewhere before what is noted beside it.";
     Refused, "logs refused", "A log was refused when its node wanted to restart.";
     Replaced, "disks replaced", "A node came back with an empty disk, and knew it.";
     Recovered, "recoveries", "A log was read back.";
@@ -65,6 +80,52 @@ kinds! {
     Learned, "values learned", "A learner told of a value.";
     Installed, "snapshots taken over", "A learner took over a snapshot.";
     Answered, "reads answered", "A node let a read be answered.";
+}
+
+impl Kind {
+    /// What fails by itself, and can be left out of a run; the others come of these. `Flipped` stands for all damage to what
+    /// was synced.
+    pub const FAULTS: [Self; 27] = [
+        Self::Lost,
+        Self::Copied,
+        Self::Late,
+        Self::Isolated,
+        Self::OneWay,
+        Self::Halves,
+        Self::Bridge,
+        Self::Chain,
+        Self::Ring,
+        Self::Flapped,
+        Self::Clogged,
+        Self::Swizzled,
+        Self::Paused,
+        Self::Slowed,
+        Self::Drifted,
+        Self::TimerLate,
+        Self::Crashed,
+        Self::AtBoundary,
+        Self::AllCrashed,
+        Self::Looped,
+        Self::SyncFailed,
+        Self::DiskFull,
+        Self::Torn,
+        Self::Zeroed,
+        Self::Hole,
+        Self::Flipped,
+        Self::Replaced,
+    ];
+}
+
+impl FromStr for Kind {
+    type Err = String;
+
+    /// One of [`FAULTS`](Self::FAULTS), by its [`word`](Self::word).
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::FAULTS.into_iter().find(|kind| kind.word() == text).ok_or_else(|| {
+            let words: Vec<String> = Self::FAULTS.into_iter().map(Self::word).collect();
+            format!("no fault is called {text:?}; there are {}", words.join(", "))
+        })
+    }
 }
 
 /// How often each kind happened.

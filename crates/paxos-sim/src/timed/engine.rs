@@ -1,6 +1,11 @@
 //! The clock and what is due: how time becomes choices.
 
-use std::{mem, time::Duration};
+use std::{
+    any::Any,
+    mem,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Duration,
+};
 
 use paxos_messages::Observed;
 use paxos_process::{NodeId, Process};
@@ -135,7 +140,7 @@ impl<'a, S: System, W: Watch<S::Process>> Engine<'a, S, W> {
             agenda: Agenda::new(),
             now: 0,
             world: World::new(setting, |id| system.make(id)),
-            stores: members.iter().map(|_| Store::new()).collect(),
+            stores: members.iter().map(|_| Store::new(system.storage())).collect(),
             links: vec![0; members.len() * members.len()],
             load: system.load(seed),
             path: Vec::new(),
@@ -150,7 +155,7 @@ impl<'a, S: System, W: Watch<S::Process>> Engine<'a, S, W> {
 
     pub(super) fn run(mut self) -> Run<S> {
         let limits = self.system.limits();
-        self.begin(nanoseconds(limits.faults));
+        self.begin(nanoseconds(limits.faults).min(self.conditions.lasting));
         let mut healing = Duration::ZERO;
         while self.violation.is_none() {
             let Some((at, number, due)) = self.agenda.next() else { break };
@@ -159,7 +164,10 @@ impl<'a, S: System, W: Watch<S::Process>> Engine<'a, S, W> {
                 self.now = at;
                 self.watch.at(Duration::from_nanos(at));
             }
-            self.carry(number, due);
+            // A process whose own assertion fails has shown something as well, and the choice that made it fail is the last.
+            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| self.carry(number, due))) {
+                self.violation = Some(Violation::Panicked(said(&*panic)));
+            }
             if let Some((since, _)) = self.mended {
                 healing = Duration::from_nanos(self.now - since);
                 if self.load.has_recovered(self.survivors(), &self.world) {
@@ -229,10 +237,10 @@ impl<'a, S: System, W: Watch<S::Process>> Engine<'a, S, W> {
                     None => {}
                 }
             }
+            Due::Strike(..) | Due::Cut(_) | Due::Clog(..) | Due::Crash(..) if self.mended.is_some() => {}
             Due::Restart(position, life) if self.nodes[position].life == life => self.restart(position),
             Due::Crash(position, life) if self.nodes[position].life == life => self.crash(position),
             Due::Restart(..) | Due::Crash(..) => {}
-            Due::Strike(..) | Due::Cut(_) | Due::Clog(..) if self.mended.is_some() => {}
             Due::Strike(kind, mean) => self.strike(kind, mean),
             Due::Cut(links) => {
                 for (from, to) in links {
@@ -272,7 +280,10 @@ impl<'a, S: System, W: Watch<S::Process>> Engine<'a, S, W> {
         self.nodes[position].syncing = false;
         if let Some(kind) = self.nodes[position].failing.take() {
             self.counts.add(kind);
-            return self.crash(position);
+            if self.stores[position].rules().ends_with_its_disk {
+                return self.crash(position);
+            }
+            self.stores[position].fails();
         }
         self.apply_if_possible(Choice::Sync(id));
         if self.stores[position].is_long() && !self.world.has_unsynced(id) {
@@ -318,8 +329,8 @@ impl<'a, S: System, W: Watch<S::Process>> Engine<'a, S, W> {
         }
         let Self { world, watch, load, stores, nodes, counts, heard, now, .. } = self;
         let now = Duration::from_nanos(*now);
+        self.path.push(choice.clone());
         world.apply(&choice, &mut Ears { watch: &mut **watch, load, stores, nodes, counts, heard, now });
-        self.path.push(choice);
         self.violation = self.world.newly_violated(&self.invariants).map(Violation::Invariant);
         let mut sent = mem::take(&mut self.heard.sent);
         sent.drain(..).for_each(|packet| self.dispatch(packet));
@@ -374,4 +385,10 @@ fn encoded(record: &impl Serialize) -> Vec<u8> {
 
 fn nanoseconds(duration: Duration) -> Time {
     u64::try_from(duration.as_nanos()).unwrap_or(Time::MAX)
+}
+
+/// What a panic said.
+fn said(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a word".to_owned())
 }

@@ -91,7 +91,7 @@ impl<S: System, W: Watch<S::Process>> Engine<'_, S, W> {
             }
             self.apply(Choice::Lose(id));
             self.counts.add(Kind::Replaced);
-            self.stores[position] = Store::new();
+            self.stores[position] = Store::new(self.system.storage());
             let node = &mut self.nodes[position];
             (node.refused, node.blank) = (false, self.world.process(id).clone());
         }
