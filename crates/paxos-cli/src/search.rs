@@ -59,6 +59,11 @@ impl Line {
         self.0.tick();
     }
 
+    pub(crate) fn say(&self, text: String) {
+        self.0.set_message(text);
+        self.0.tick();
+    }
+
     pub(crate) fn clear(&self) {
         self.0.finish_and_clear();
     }

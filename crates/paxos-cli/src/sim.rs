@@ -4,22 +4,23 @@ mod kv;
 mod tracing;
 
 use std::{
-    collections::BTreeMap, fs::File, hash::Hash, io::BufWriter, path::PathBuf, process::ExitCode,
-    sync::atomic::Ordering,
+    collections::BTreeMap, fmt::Display, fs::File, hash::Hash, io::BufWriter, path::PathBuf, process::ExitCode,
+    str::FromStr, sync::atomic::Ordering,
 };
 
 use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use paxos_messages::{Observed, multi};
+use paxos_messages::multi;
 use paxos_models::claims;
 use paxos_mutants::{Mutant, Wrong, WrongLog};
-use paxos_process::{NodeId, NodeSet};
+use paxos_process::{NodeId, NodeSet, Value};
 use paxos_quorums::Quorums;
 use paxos_sim::{Bounds, ChoiceOf, Header, Invariant, Random, Scriptable, Setting, Tally, Trace, World};
 use paxos_trace::Recorder;
 use serde::Serialize;
 use serde_json::json;
 
+pub(crate) use self::kv::of_run;
 use self::tracing::Tracing;
 use crate::{
     args::{is_of, usage},
@@ -132,14 +133,14 @@ struct Options {
 }
 
 /// A simulation of some protocol.
-struct Simulation<'a, P: Observed> {
+struct Simulation<'a, Q> {
     protocol: &'static str,
     mutant: Option<Mutant>,
     /// What the protocol is told beside.
     told: BTreeMap<String, u64>,
     options: &'a Options,
     steps: usize,
-    bounds: Bounds<P::Request>,
+    bounds: Bounds<Q>,
     chooser: fn(u64) -> Random,
 }
 
@@ -168,27 +169,11 @@ impl Basic {
         let may_crash = NodeSet::first(options.nodes);
         let bounds = Bounds { fires, duplicates, drops, crashes, may_crash, ..claims::rivals(self.proposers) };
         let (steps, mutant) = (options.steps.unwrap_or(400) as usize, self.mutant);
+        let (told, chooser) = (BTreeMap::new(), Random::new as fn(u64) -> Random);
+        let simulation = Simulation { protocol: "basic", mutant, told, options, steps, bounds, chooser };
         match mutant {
-            None => Simulation {
-                protocol: "basic",
-                mutant,
-                told: BTreeMap::new(),
-                options,
-                steps,
-                bounds,
-                chooser: Random::new,
-            }
-            .run(|| World::new(setting, |id| paxos_basic::Replica::new(id, quorums))),
-            Some(_) => Simulation {
-                protocol: "basic",
-                mutant,
-                told: BTreeMap::new(),
-                options,
-                steps,
-                bounds,
-                chooser: Random::new,
-            }
-            .run(|| World::new(setting, |id| Wrong::new(mutant, id, quorums))),
+            None => simulation.run(|| World::new(setting, |id| paxos_basic::Replica::new(id, quorums))),
+            Some(_) => simulation.run(|| World::new(setting, |id| Wrong::new(mutant, id, quorums))),
         }
     }
 }
@@ -222,15 +207,15 @@ impl Multi {
         };
         let steps = options.steps.unwrap_or(3_000) as usize;
         let log = paxos_multi::Options { window: self.window, retain: 2 * self.window };
-        let told =
-            [("window", log.window), ("retain", log.retain)].map(|(name, value)| (name.to_owned(), value)).into();
+        // A mutant has options of its own.
+        let told = [("window", log.window), ("retain", log.retain)].map(|(name, value)| (name.to_owned(), value));
+        let told = if mutant.is_none() { told.into() } else { BTreeMap::new() };
         let chooser = |seed| Random::new(seed).ticking();
         let setting = Setting::new(quorums);
+        let simulation = Simulation { protocol: "multi", mutant, told, options, steps, bounds, chooser };
         match mutant {
-            None => Simulation { protocol: "multi", mutant, told, options, steps, bounds, chooser }
-                .run(|| World::new(setting, |id| paxos_multi::Replica::<String>::new(id, quorums, log))),
-            Some(_) => Simulation { protocol: "multi", mutant, told: BTreeMap::new(), options, steps, bounds, chooser }
-                .run(|| World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums))),
+            None => simulation.run(|| World::new(setting, |id| paxos_multi::Replica::<String>::new(id, quorums, log))),
+            Some(_) => simulation.run(|| World::new(setting, |id| WrongLog::<String>::new(mutant, id, quorums))),
         }
     }
 }
@@ -246,8 +231,11 @@ struct Total {
     slots: u64,
 }
 
-impl<P: Scriptable<Message: Serialize> + Hash> Simulation<'_, P> {
-    fn run(&self, fresh: impl Fn() -> World<P>) -> anyhow::Result<ExitCode> {
+impl<Q: Value + Display + FromStr<Err: Display>> Simulation<'_, Q> {
+    fn run<P>(&self, fresh: impl Fn() -> World<P>) -> anyhow::Result<ExitCode>
+    where
+        P: Scriptable<Message: Serialize, Request = Q> + Hash,
+    {
         let Options { seed: first, runs, nodes, json, .. } = *self.options;
         if first.checked_add(runs).is_none() {
             return Ok(usage("--seed plus --runs is past the last seed"));
@@ -314,7 +302,7 @@ impl<P: Scriptable<Message: Serialize> + Hash> Simulation<'_, P> {
         Ok(Header { mutant, options, ..Header::new(self.protocol, self.options.nodes)? })
     }
 
-    fn script(
+    fn script<P: Scriptable>(
         &self,
         world: &World<P>,
         seed: u64,

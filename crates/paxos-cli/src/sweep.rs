@@ -1,50 +1,61 @@
 //! `paxos sweep`: thousands of timed simulations, each of another seed, on all cores.
+//!
+//! What comes out does not depend on how many run at a time: the runs are added up in the order of their seeds, and what lies
+//! behind the first seed that fails is not counted, though others may have run it by then.
 
+mod found;
 mod merge;
 mod report;
+mod total;
 
 use std::{
+    fmt,
     path::PathBuf,
     process::ExitCode,
+    str::FromStr,
     sync::{
-        Mutex,
+        Condvar, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     thread,
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use clap::{Args, ValueEnum};
 use indicatif::ProgressBar;
 use paxos_models::simulated;
-use paxos_mutants::{Mutant, Wrong, WrongLog};
+use paxos_mutants::{Mutant, Wrong, WrongLog, WrongService};
 use paxos_sim::{
-    Header, Scriptable, World, minimise,
-    timed::{Counts, Run, System, Violation, simulate},
-    write_path,
+    Scriptable, Trace,
+    timed::{Conditions, Kind, System, simulate_under},
 };
 
 pub(crate) use self::merge::Merge;
-use self::report::{Broken, Report};
+use self::{
+    report::Report,
+    total::{Seen, Tells, Total},
+};
 use crate::{
-    args::{is_of, usage},
-    output::say,
+    args::{self, is_of, usage},
     search::{self, UNDECIDED},
 };
 
 const EXAMPLES: &str = "\
 Examples:
   cargo paxos sweep --protocol multi --seeds 0..1000       a thousand runs of a log, on all cores
+  cargo paxos sweep --protocol kv --seeds 0..1000          of a store, judged by what its clients saw as well
+  cargo paxos sweep --protocol kv --seeds 7..8 --history h.ndjson --trace t.ndjson   and what was seen and said
   cargo paxos sweep --protocol basic --seeds 42..43        one run again
   cargo paxos sweep --protocol multi --seeds 0..1000 --mutant L6   how soon does it find a bug?
+  cargo paxos sweep --protocol multi --seeds 0..1000 --faults lost,one-way   only these, where a seed draws them
   cargo paxos sweep --protocol multi --seeds 0..100000 --shard 0/4 --out 0.json   a quarter of them, for `merge`
 
 Each seed draws what fails and how often: messages lost, doubled and late, partitions of every shape, clogged links, slow and
 paused nodes, clocks that drift, crashes between any two effects, torn and damaged disks. Then all is mended, and the
-cluster must get on in time. The first violation ends the sweep; it is made as small as it can be and saved as a script.
+cluster must get on in time. The first violation ends the sweep. It is made small (fewer kinds of faults, then fewer choices)
+and saved, and the last lines say how to see it again. Ctrl-C ends that too, with what there is.
 
-Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run, 4 it failed.";
+Exit code: 0 held in every run, 1 violated, 2 usage, 3 stopped before the last run or too hard to judge, 4 it failed.";
 
 /// Simulate with clocks, links and disks that fail: seeds A to B, on all cores
 #[derive(Args)]
@@ -65,9 +76,21 @@ pub(crate) struct Sweep {
     /// Only this part of the seeds, of so many parts
     #[arg(long, value_name = "I/N", value_parser = shard)]
     shard: Option<(u64, u64)>,
-    /// A mutant in place of the protocol: see `cargo paxos mutants`
+    /// A mutant in place of the protocol: see `paxos mutants`
     #[arg(long)]
     mutant: Option<Mutant>,
+    /// Of the faults that a seed draws, only these, with commas between them; or `none`
+    #[arg(long, value_name = "FAULTS")]
+    faults: Option<Faults>,
+    /// How long things fail, such as 500ms [default: 2s of basic, 4s of the others, which is also the longest]
+    #[arg(long, value_name = "TIME", value_parser = args::duration)]
+    failing: Option<Duration>,
+    /// Write what the clients of a store saw to this file, as paxos-history/1
+    #[arg(long, value_name = "FILE")]
+    history: Option<PathBuf>,
+    /// Write what was promised, proposed, voted and learned to this file, as paxos-trace/1
+    #[arg(long, value_name = "FILE")]
+    trace: Option<PathBuf>,
     /// Write what came out to this file, for `cargo paxos merge`
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -85,6 +108,10 @@ enum Protocol {
     Basic,
     /// A replicated log
     Multi,
+    /// A replicated log by Raft
+    Raft,
+    /// A store on that log, and its clients
+    Kv,
 }
 
 impl Protocol {
@@ -92,66 +119,111 @@ impl Protocol {
         match self {
             Self::Basic => "basic",
             Self::Multi => "multi",
+            Self::Raft => "raft",
+            Self::Kv => "kv",
         }
     }
 }
 
-/// What all threads add up.
-#[derive(Default)]
-struct Total {
-    counts: Counts,
-    time: Duration,
-    /// The violation of the lowest seed so far.
-    broken: Option<Broken>,
+/// Kinds of faults, as they are named on a command line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Faults(Vec<Kind>);
+
+impl FromStr for Faults {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
 }
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("none");
+        }
+        let words: Vec<String> = self.0.iter().map(|kind| kind.word()).collect();
+        f.write_str(&words.join(","))
+    }
+}
+
+/// A system whose sweep can be told, and whose runs can be written as scripts.
+trait Swept: System<Process: Scriptable, Load: Tells> {}
+
+impl<S: System<Process: Scriptable, Load: Tells>> Swept for S {}
 
 impl Sweep {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         if let Err(problem) = is_of(self.mutant, self.protocol.name()) {
             return Ok(usage(problem));
         }
-        let (nodes, mutant) = (self.nodes, self.mutant);
+        if self.history.is_some() && self.protocol != Protocol::Kv {
+            return Ok(usage("a history is what clients saw, and only a store has some: --protocol kv"));
+        }
+        let mutant = self.mutant;
         match (self.protocol, mutant) {
-            (Protocol::Basic, None) => self.sweep(&simulated::basic(nodes, paxos_basic::Replica::<String>::new)),
+            (Protocol::Basic, None) => self.sweep(|nodes| simulated::basic(nodes, paxos_basic::Replica::<String>::new)),
             (Protocol::Basic, Some(_)) => {
-                self.sweep(&simulated::basic(nodes, |id, quorums| Wrong::<String>::new(mutant, id, quorums)))
+                self.sweep(|nodes| simulated::basic(nodes, |id, quorums| Wrong::<String>::new(mutant, id, quorums)))
             }
-            (Protocol::Multi, None) => self.sweep(&simulated::multi(nodes, paxos_multi::Replica::<String>::new)),
-            (Protocol::Multi, Some(_)) => {
-                self.sweep(&simulated::multi(nodes, |id, quorums, _| WrongLog::<String>::new(mutant, id, quorums)))
-            }
+            (Protocol::Multi, None) => self.sweep(|nodes| simulated::multi(nodes, paxos_multi::Replica::<String>::new)),
+            // None of the mutants is one of Raft.
+            (Protocol::Raft, _) => self.sweep(|nodes| simulated::multi(nodes, paxos_raft::Replica::<String>::new)),
+            (Protocol::Multi, Some(_)) => self
+                .sweep(|nodes| simulated::multi(nodes, |id, quorums, _| WrongLog::<String>::new(mutant, id, quorums))),
+            (Protocol::Kv, None) => self.sweep(|nodes| simulated::kv(nodes, simulated::STORE, simulated::service)),
+            (Protocol::Kv, Some(_)) => self.sweep(|nodes| {
+                let wrong = |id, quorums, options| WrongService::new(mutant, id, quorums, options);
+                simulated::kv(nodes, simulated::STORE, wrong)
+            }),
         }
     }
 
-    fn sweep<S: System<Process: Scriptable> + Sync>(&self, system: &S) -> anyhow::Result<ExitCode> {
+    fn sweep<S: Swept + Sync>(&self, system: impl Fn(u8) -> S) -> anyhow::Result<ExitCode> {
         let (first, end) = part(self.seeds, self.shard);
-        let stop = search::stop_on_interrupt()?;
+        let (whole, stop) = (system(self.nodes), search::stop_on_interrupt()?);
         let bar = search::bar("sweeping", "seeds", end - first, self.json);
-        let (next, total, began) = (AtomicU64::new(first), Mutex::new(Total::default()), Instant::now());
+        let total = Mutex::new(Total::new(first, self.nodes, self.history.as_deref(), self.trace.as_deref())?);
+        let work = Work {
+            sweep: self,
+            system: &whole,
+            end,
+            next: AtomicU64::new(first),
+            stop: &stop,
+            total,
+            caught_up: Condvar::new(),
+            bar: &bar,
+        };
+        let began = Instant::now();
         let jobs = self.jobs.map_or_else(|| thread::available_parallelism().map_or(1, usize::from), usize::from);
-        thread::scope(|scope| {
-            for _ in 0..jobs {
-                scope.spawn(|| self.work(system, end, &next, &stop, &total, &bar));
-            }
-        });
+        thread::scope(|scope| (0..jobs).for_each(|_| _ = scope.spawn(|| work.run())));
         bar.finish_and_clear();
-        let total = total.into_inner().expect("no thread has panicked");
-        let broken = match total.broken {
-            Some(broken) => Some(self.save(system, broken)?),
+        let seconds = began.elapsed().as_secs_f64();
+        let total = work.total.into_inner().expect("no thread has panicked").finish()?;
+        let broken = match &total.violation {
+            Some((seed, violation)) => Some(self.save(&system, *seed, violation, &stop)?),
             None => None,
         };
+        let first_run = simulate_under(&whole, self.conditions(&whole, self.seeds.0), self.seeds.0, &mut ());
         let report = Report {
             protocol: self.protocol.name().to_owned(),
             nodes: self.nodes,
             mutant: self.mutant.map(|mutant| mutant.to_string()),
+            faults: self.faults.as_ref().map(ToString::to_string),
+            failing_ms: self.failing.map(|failing| failing.as_millis() as u64),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             commit: report::commit(),
-            seeds: vec![(first, next.load(Ordering::Relaxed).min(end))],
+            first_run: format!("{:016x}", first_run.fingerprint()),
+            seeds: vec![(first, total.next)],
             wanted: (first, end),
+            of: self.seeds,
             choices: total.counts.choices,
-            simulated_seconds: total.time.as_secs(),
-            seconds: began.elapsed().as_secs_f64(),
-            counts: report::named(&total.counts),
+            simulated_ms: total.milliseconds,
+            seconds,
+            counts: total.named(),
             broken,
         };
         if let Some(out) = &self.out {
@@ -160,81 +232,83 @@ impl Sweep {
         report.print(self.json)?;
         Ok(match report.broken {
             Some(_) => ExitCode::from(1),
-            None if report.is_complete() => ExitCode::SUCCESS,
+            None if report.is_complete() && !report.is_undecided() => ExitCode::SUCCESS,
             None => ExitCode::from(UNDECIDED),
         })
     }
 
+    /// What the run of a seed has to live with.
+    fn conditions(&self, system: &impl System, seed: u64) -> Conditions {
+        let mut conditions = Conditions::swarm(seed, system.setting().quorums.members(), &system.limits());
+        if let Some(Faults(kinds)) = &self.faults {
+            conditions.only(kinds);
+        }
+        if let Some(failing) = self.failing {
+            let failing = u64::try_from(failing.as_nanos()).unwrap_or(u64::MAX);
+            conditions.lasting = conditions.lasting.min(failing);
+        }
+        conditions
+    }
+
+    fn look<S: Swept>(&self, system: &S, seed: u64) -> Seen {
+        let conditions = self.conditions(system, seed);
+        let run = seed - self.seeds.0;
+        if self.trace.is_none() {
+            return Seen::new(
+                simulate_under(system, conditions, seed, &mut ()),
+                run,
+                self.history.is_some(),
+                Vec::new(),
+            );
+        }
+        let mut trace = Trace::of_run(Vec::new(), run);
+        let over = simulate_under(system, conditions, seed, &mut trace);
+        let said = trace.finish().expect("memory takes what is written to it");
+        Seen::new(over, run, self.history.is_some(), said)
+    }
+}
+
+/// What the threads of a sweep share.
+struct Work<'a, S> {
+    sweep: &'a Sweep,
+    system: &'a S,
+    end: u64,
+    next: AtomicU64,
+    stop: &'a AtomicBool,
+    total: Mutex<Total>,
+    /// Told when seeds have been added up: nobody runs far ahead of a slow one, as what is not added up takes memory.
+    caught_up: Condvar,
+    bar: &'a ProgressBar,
+}
+
+impl<S: Swept> Work<'_, S> {
     /// Takes seeds until there are none, one has failed, or somebody has seen enough. What was taken is finished.
-    fn work<S: System<Process: Scriptable>>(
-        &self,
-        system: &S,
-        end: u64,
-        next: &AtomicU64,
-        stop: &AtomicBool,
-        total: &Mutex<Total>,
-        bar: &ProgressBar,
-    ) {
-        while !stop.load(Ordering::Relaxed) {
-            let seed = next.fetch_add(1, Ordering::Relaxed);
-            if end <= seed {
+    fn run(&self) {
+        while !self.stop.load(Ordering::Relaxed) {
+            let seed = self.next.fetch_add(1, Ordering::Relaxed);
+            if self.end <= seed {
                 break;
             }
-            let run = simulate(system, seed, &mut ());
-            let mut total = total.lock().expect("no thread has panicked");
-            total.counts.merge(&run.counts);
-            total.time += run.time;
-            if let Some(violation) = run.violation {
-                stop.store(true, Ordering::Relaxed);
-                if total.broken.as_ref().is_none_or(|known| seed < known.seed) {
-                    total.broken = Some(Broken { seed, violation: violation.to_string(), script: String::new() });
-                }
+            let seen = self.sweep.look(self.system, seed);
+            let mut total = self.total.lock().expect("no thread has panicked");
+            while total.violation.is_none() && total.next + AHEAD <= seed {
+                total = self.caught_up.wait(total).expect("no thread has panicked");
             }
-            let simulated = total.time.as_secs();
+            total.add(seed, seen);
+            self.caught_up.notify_all();
+            let (is_over, simulated) = (total.violation.is_some(), total.milliseconds / 1_000);
             drop(total);
-            bar.set_message(format!(", {simulated} s simulated"));
-            bar.inc(1);
-        }
-    }
-
-    /// The violation, made small and written to a file. The run is made again: a seed is all that one needs to keep.
-    fn save<S: System<Process: Scriptable>>(&self, system: &S, broken: Broken) -> anyhow::Result<Broken> {
-        let run = simulate(system, broken.seed, &mut ());
-        let text = self.script(system, broken.seed, &run)?;
-        let default = || PathBuf::from(format!("{}-{}.script", self.protocol.name(), broken.seed));
-        let file = self.script.clone().unwrap_or_else(default);
-        std::fs::write(&file, &text).with_context(|| format!("cannot write {}", file.display()))?;
-        if !self.json {
-            say(&text);
-        }
-        Ok(Broken { script: file.display().to_string(), ..broken })
-    }
-
-    fn script<S: System<Process: Scriptable>>(&self, system: &S, seed: u64, run: &Run<S>) -> anyhow::Result<String> {
-        let fresh = World::new(system.setting(), |id| system.make(id));
-        let mut header = Header::new(self.protocol.name(), self.nodes)?;
-        header.mutant = self.mutant.map(|mutant| mutant.to_string());
-        if (self.protocol, self.mutant) == (Protocol::Multi, None) {
-            let paxos_multi::Options { window, retain } = simulated::OPTIONS;
-            header.options.extend([("window".to_owned(), window), ("retain".to_owned(), retain)]);
-        }
-        match run.violation.clone().context("the same seed fails again")? {
-            Violation::Invariant(invariant) => {
-                let path = minimise(&fresh, invariant, &run.path);
-                header.expect = Some(invariant);
-                let about = format!(
-                    "Seed {seed} violates {invariant}, after {} choices. Of these, none can be left out.",
-                    run.path.len()
-                );
-                search::script(&header, &about, &fresh, &path)
-            }
-            other => {
-                let about = format!("Seed {seed}: {other}. No invariant fails; this is how far it came.");
-                Ok(write_path(&header, &about, fresh, &run.path))
+            self.bar.set_message(format!(", {simulated} s simulated"));
+            self.bar.inc(1);
+            if is_over {
+                break;
             }
         }
     }
 }
+
+/// How many seeds may be run ahead of one that takes long.
+const AHEAD: u64 = 10_000;
 
 /// `A..B`, the first included and the last not.
 fn seeds(text: &str) -> Result<(u64, u64), String> {

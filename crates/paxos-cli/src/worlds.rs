@@ -2,10 +2,8 @@
 
 use std::hash::Hash;
 
-use paxos_kv::{Batch, Service};
+use paxos_kv::Service;
 use paxos_mutants::{Mutant, Wrong, WrongLog};
-use paxos_process::NodeId;
-use paxos_quorums::Quorums;
 use paxos_sim::{Header, Invariant, Scriptable, World};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -80,14 +78,16 @@ pub(crate) fn enter<W: InWorld>(header: &Header, what: W) -> Result<W::Output, S
             what.run(|| World::new(setting, |id| paxos_raft::Replica::<String>::new(id, quorums, log)), &kind)
         }
         ("kv", None) => {
-            let make = format!("Service::new(Replica::new(id, quorums, {log_words}), Options::default())");
+            let store = store(header);
+            let make = format!("Service::new(Replica::new(id, quorums, {log_words}), {store:?})");
             let uses = &["paxos_kv::{Batch, Options, Service}", "paxos_multi::Replica"];
             let mut kind = kind(uses, "Service<Replica<Batch>>", make);
             // A batch of several commands is nobody's wish, as a judge of values sees it.
             kind.judged.retain(|invariant| *invariant != Invariant::Validity);
             kind.judged_by =
                 "Invariant::ALL.map(|all| if all == Invariant::Validity { Invariant::Agreement } else { all })";
-            what.run(|| World::new(setting, |id| service(id, quorums, log)), &kind)
+            let service = |id| Service::new(paxos_multi::Replica::new(id, quorums, log), store);
+            what.run(|| World::new(setting, service), &kind)
         }
         (protocol, _) => {
             return Err(format!("no protocol is called {protocol:?}; there are `basic`, `multi`, `raft` and `kv`"));
@@ -95,14 +95,26 @@ pub(crate) fn enter<W: InWorld>(header: &Header, what: W) -> Result<W::Output, S
     })
 }
 
-/// A node of the replicated store, as `paxos node` runs it.
-pub(crate) fn service(id: NodeId, quorums: Quorums, log: paxos_multi::Options) -> Service<paxos_multi::Replica<Batch>> {
-    Service::new(paxos_multi::Replica::new(id, quorums, log), paxos_kv::Options::default())
+/// The options of a store: those of `paxos node` where the head says nothing.
+fn store(header: &Header) -> paxos_kv::Options {
+    let paxos_kv::Options { pipeline, batch_bytes, batch_commands, queue_bytes, compact_after } = Default::default();
+    let option = |name: &str, otherwise: u64| header.options.get(name).copied().unwrap_or(otherwise);
+    let size = |name: &str, otherwise: usize| {
+        header.options.get(name).map_or(otherwise, |value| usize::try_from(*value).unwrap_or(usize::MAX))
+    };
+    paxos_kv::Options {
+        pipeline: size("pipeline", pipeline),
+        batch_bytes: size("batch_bytes", batch_bytes),
+        batch_commands: size("batch_commands", batch_commands),
+        queue_bytes: size("queue_bytes", queue_bytes),
+        compact_after: option("compact_after", compact_after),
+    }
 }
 
 fn check_options(header: &Header) -> Result<(), String> {
     let known: &[&str] = match header.protocol.as_str() {
-        "multi" | "raft" | "kv" => &["window", "retain"],
+        "multi" | "raft" => &["window", "retain"],
+        "kv" => &["window", "retain", "pipeline", "batch_bytes", "batch_commands", "queue_bytes", "compact_after"],
         _ => &[],
     };
     match header.options.keys().find(|name| !known.contains(&name.as_str())) {

@@ -366,7 +366,38 @@ fn a_sweep_holds_and_its_parts_are_a_whole() {
     assert_eq!((&whole["seeds"], &whole["broken"]), (&serde_json::json!([[0, 12]]), &Json::Null));
     let again = json(0, &["sweep", "--protocol", "multi", "--seeds", "0..12", "--jobs", "1", "--json"]);
     assert_eq!((&again["counts"], &again["choices"]), (&whole["counts"], &whole["choices"]), "on however many threads");
-    assert!(expect(0, &["merge", &part(1), &part(1)]).contains("run twice: seeds 6..12"));
+    // A part that is not there is missed, also at an end.
+    let half = expect(3, &["merge", &part(1), &part(1)]);
+    assert!(half.contains("missing: seeds 0..6") && half.contains("counted twice: seeds 6..12"), "{half}");
+    assert!(expect(3, &["merge", &part(0)]).contains("missing: seeds 6..12"));
+}
+
+/// What comes out of a sweep, but how long it took.
+fn swept(directory: &tempfile::TempDir, jobs: &str, code: i32, more: &[&str]) -> (Json, Vec<Vec<u8>>) {
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let files = [path("h.ndjson"), path("t.ndjson"), path("found.script")];
+    let [history, trace, script] = &files;
+    let kv = ["sweep", "--protocol", "kv", "--jobs", jobs, "--json", "--history", history, "--trace", trace];
+    let mut report = json(code, &[&kv[..], &["--script", script], more].concat());
+    report.as_object_mut().expect("an object").remove("seconds");
+    (report, files.iter().filter_map(|file| fs::read(file).ok()).collect())
+}
+
+#[test]
+fn a_sweep_of_a_store_is_the_same_on_however_many_threads() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let alone = swept(&directory, "1", 0, &["--seeds", "0..20"]);
+    assert_eq!(alone.0["counts"]["histories too hard to judge"], 0, "{}", alone.0);
+    assert!(alone.1.len() == 2 && 100_000 < alone.1[0].len() && 100_000 < alone.1[1].len());
+    for file in ["h.ndjson", "t.ndjson"] {
+        expect(0, &["judge", &directory.path().join(file).display().to_string()]);
+    }
+    assert!(alone == swept(&directory, "3", 0, &["--seeds", "0..20"]), "three threads see something else");
+
+    // Also when one of them finds something, while others are ahead.
+    let alone = swept(&directory, "1", 1, &["--seeds", "0..300", "--mutant", "S1"]);
+    assert!(alone.0["broken"]["violation"].as_str().is_some_and(|what| what.starts_with("Complaint")), "{}", alone.0);
+    assert!(alone == swept(&directory, "3", 1, &["--seeds", "0..300", "--mutant", "S1"]), "{}", alone.0);
 }
 
 #[test]
@@ -393,6 +424,9 @@ fn a_sweep_that_finds_something_saves_it_small() {
             "{text}"
         );
         assert!(expect(1, &["run", &script]).contains(&format!("violates {sign}")));
+        let commands = |line: &&str| !line.is_empty() && !line.starts_with([' ', '#']);
+        let many = fs::read_to_string(&script).expect("a script").lines().filter(commands).count();
+        assert!(many < 80, "{mutant}: {many} lines, where a run has some thousands");
     }
     expect(2, &["sweep", "--protocol", "basic", "--seeds", "9..3"]);
     expect(2, &["sweep", "--protocol", "basic", "--seeds", "0..9", "--mutant", "L6"]);

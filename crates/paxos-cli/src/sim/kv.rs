@@ -178,7 +178,7 @@ impl Kv {
 }
 
 /// The same call, of a client and on a key that no other run has: many runs are then one history.
-fn of_run(run: u64, call: Call) -> Call {
+pub(crate) fn of_run(run: u64, call: Call) -> Call {
     Call { client: run * CLIENTS + call.client, key: format!("run{run}.{}", call.key), ..call }
 }
 

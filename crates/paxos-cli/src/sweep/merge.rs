@@ -49,9 +49,10 @@ impl Merge {
         }
         whole.print(self.json)?;
         if !self.json {
-            let gaps = whole.seeds.windows(2).map(|two| (two[0].1, two[1].0));
-            gaps.for_each(|(first, end)| say(format_args!("missing: seeds {first}..{end}")));
-            twice.iter().for_each(|(first, end)| say(format_args!("run twice: seeds {first}..{end}")));
+            let missing = |(first, end)| say(format_args!("missing: seeds {first}..{end}"));
+            gaps(&whole).into_iter().for_each(missing);
+            let is_twice = |(first, end)| say(format_args!("run twice, and counted twice: seeds {first}..{end}"));
+            twice.into_iter().for_each(is_twice);
         }
         Ok(match &whole.broken {
             Some(_) => ExitCode::from(1),
@@ -59,6 +60,13 @@ impl Merge {
             None => ExitCode::from(UNDECIDED),
         })
     }
+}
+
+/// The seeds that nobody has run.
+fn gaps(whole: &Report) -> Vec<(u64, u64)> {
+    let begins = whole.seeds.iter().map(|(first, _)| *first).chain([whole.wanted.1]);
+    let ends = [whole.wanted.0].into_iter().chain(whole.seeds.iter().map(|(_, end)| *end));
+    ends.zip(begins).filter(|(end, begin)| end < begin).collect()
 }
 
 /// All of them as one, and the seeds that are in two.
@@ -71,18 +79,25 @@ fn merge(reports: Vec<Report>) -> Result<(Report, Vec<(u64, u64)>), String> {
             ("mutants", whole.mutant.as_ref(), other.mutant.as_ref()),
             ("versions", Some(&whole.version), Some(&other.version)),
             ("commits", whole.commit.as_ref(), other.commit.as_ref()),
+            ("faults", whole.faults.as_ref(), other.faults.as_ref()),
+            ("code (their first seeds are different runs)", Some(&whole.first_run), Some(&other.first_run)),
         ] {
             if here != there {
                 return Err(format!("these are of different {what}: {here:?} and {there:?}"));
             }
         }
+        if (whole.of, whole.failing_ms) != (other.of, other.failing_ms) {
+            return Err(format!(
+                "these are parts of seeds {:?} and of seeds {:?}, or fail for other times",
+                whole.of, other.of
+            ));
+        }
         if whole.nodes != other.nodes {
             return Err(format!("these are of clusters of {} and of {} nodes", whole.nodes, other.nodes));
         }
         whole.seeds.extend(other.seeds);
-        whole.wanted = (whole.wanted.0.min(other.wanted.0), whole.wanted.1.max(other.wanted.1));
         whole.choices += other.choices;
-        whole.simulated_seconds += other.simulated_seconds;
+        whole.simulated_ms += other.simulated_ms;
         whole.seconds += other.seconds;
         for (what, count) in other.counts {
             *whole.counts.entry(what).or_default() += count;
@@ -90,6 +105,7 @@ fn merge(reports: Vec<Report>) -> Result<(Report, Vec<(u64, u64)>), String> {
         let both = [whole.broken.take(), other.broken];
         whole.broken = both.into_iter().flatten().min_by_key(|broken| broken.seed);
     }
+    whole.wanted = whole.of;
     whole.seeds.sort_unstable();
     let (mut joined, mut twice): (Vec<(u64, u64)>, Vec<_>) = (Vec::new(), Vec::new());
     for (first, end) in whole.seeds {
@@ -120,10 +136,14 @@ mod tests {
             mutant: None,
             version: "0".into(),
             commit: Some("c".into()),
+            faults: None,
+            failing_ms: None,
+            first_run: "1".into(),
             seeds: vec![seeds],
             wanted: seeds,
+            of: (0, 20),
             choices: 10,
-            simulated_seconds: 1,
+            simulated_ms: 1,
             seconds: 1.0,
             counts: BTreeMap::from([("crashes".to_owned(), 2)]),
             broken: None,
@@ -137,9 +157,16 @@ mod tests {
         let (whole, twice) = merged(&[(10, 20), (0, 10)]);
         assert!(whole.is_complete() && twice.is_empty());
         assert_eq!((whole.runs(), whole.choices, whole.counts["crashes"]), (20, 20, 4));
-        let (whole, twice) = merged(&[(0, 10), (12, 20)]);
-        assert!(!whole.is_complete() && twice.is_empty());
-        assert_eq!(whole.seeds, [(0, 10), (12, 20)]);
+        assert_eq!(gaps(&whole), []);
+        for (parts, missing) in [
+            ([(0, 10), (12, 20)], vec![(10, 12)]),
+            ([(0, 10), (10, 15)], vec![(15, 20)]),
+            ([(5, 10), (12, 19)], vec![(0, 5), (10, 12), (19, 20)]),
+        ] {
+            let (whole, twice) = merged(&parts);
+            assert!(!whole.is_complete() && twice.is_empty());
+            assert_eq!(gaps(&whole), missing);
+        }
         let (whole, twice) = merged(&[(0, 10), (5, 20)]);
         assert!(whole.is_complete());
         assert_eq!(twice, [(5, 10)]);
@@ -149,6 +176,10 @@ mod tests {
     fn what_does_not_belong_together_is_refused() {
         let other = Report { commit: None, ..report((10, 20)) };
         assert!(merge(vec![report((0, 10)), other]).is_err_and(|problem| problem.contains("commits")));
+        let other = Report { first_run: "2".into(), ..report((10, 20)) };
+        assert!(merge(vec![report((0, 10)), other]).is_err_and(|problem| problem.contains("code")));
+        let other = Report { of: (0, 30), ..report((10, 20)) };
+        assert!(merge(vec![report((0, 10)), other]).is_err_and(|problem| problem.contains("parts of seeds")));
         let other = Report { nodes: 5, ..report((10, 20)) };
         assert!(merge(vec![report((0, 10)), other]).is_err_and(|problem| problem.contains("nodes")));
     }

@@ -3,9 +3,10 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use anyhow::Context as _;
-use paxos_sim::timed::Counts;
+use paxos_sim::Invariant;
 use serde::{Deserialize, Serialize};
 
+use super::total;
 use crate::output::say;
 
 /// What came of the seeds that were run.
@@ -14,15 +15,23 @@ pub(super) struct Report {
     pub(super) protocol: String,
     pub(super) nodes: u8,
     pub(super) mutant: Option<String>,
+    /// What alone may fail, and for how many milliseconds, if that was said.
+    pub(super) faults: Option<String>,
+    pub(super) failing_ms: Option<u64>,
     /// Seeds mean the same runs in the same version and commit only.
     pub(super) version: String,
     pub(super) commit: Option<String>,
+    /// The fingerprint of the run of the first seed of all parts: two binaries that make the same run of it are, as far as that
+    /// shows, of the same code.
+    pub(super) first_run: String,
     /// The seeds that were run: from the first to before the last, in order.
     pub(super) seeds: Vec<(u64, u64)>,
     /// Those that should have been.
     pub(super) wanted: (u64, u64),
+    /// Those of the sweep that this is a part of.
+    pub(super) of: (u64, u64),
     pub(super) choices: u64,
-    pub(super) simulated_seconds: u64,
+    pub(super) simulated_ms: u64,
     pub(super) seconds: f64,
     /// How often what happened.
     pub(super) counts: BTreeMap<String, u64>,
@@ -34,8 +43,12 @@ pub(super) struct Report {
 pub(super) struct Broken {
     pub(super) seed: u64,
     pub(super) violation: String,
-    /// The file in which it is saved.
-    pub(super) script: String,
+    /// The command that makes the run again, smaller.
+    pub(super) again: String,
+    /// The file in which it is saved as a script: one that fails, if an invariant does.
+    pub(super) script: Option<String>,
+    /// The file that has what clients saw, if that is what is wrong.
+    pub(super) history: Option<String>,
 }
 
 impl Report {
@@ -59,6 +72,11 @@ impl Report {
         self.seeds == [self.wanted]
     }
 
+    /// Whether some history was too hard to judge.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.counts.get(total::UNDECIDED).is_some_and(|many| 0 < *many)
+    }
+
     pub(super) fn print(&self, json: bool) -> anyhow::Result<()> {
         if json {
             say(serde_json::to_string(self)?);
@@ -72,16 +90,28 @@ impl Report {
             self.nodes,
             ranges.join(", "),
             self.choices,
-            self.simulated_seconds,
+            self.simulated_ms / 1_000,
             self.seconds,
             runs as f64 / self.seconds.max(1e-9),
         ));
         let happened: Vec<String> = self.counts.iter().map(|(what, count)| format!("{count} {what}")).collect();
         say(format_args!("happened: {}", happened.join(", ")));
         match &self.broken {
-            Some(Broken { seed, violation, script }) => {
-                say(format_args!("violated: {violation}, by seed {seed}"));
-                say(format_args!("replay it with: cargo paxos run {script}"));
+            Some(broken) => {
+                say(format_args!("violated: {}, by seed {}", broken.violation, broken.seed));
+                say(format_args!("the same again: {}", broken.again));
+                if let Some(history) = &broken.history {
+                    say(format_args!("what its clients saw: cargo paxos judge {history}"));
+                }
+                match (&broken.script, broken.violation.parse::<Invariant>()) {
+                    (Some(script), Ok(_)) => say(format_args!("replay it with: cargo paxos run {script}")),
+                    // Without a clock, nothing is wrong with them.
+                    (Some(script), Err(_)) => say(format_args!("its choices: cargo paxos run {script}")),
+                    (None, _) => {}
+                }
+            }
+            None if self.is_complete() && self.is_undecided() => {
+                say("nothing failed; some histories were too hard to judge");
             }
             None if self.is_complete() => say("held: every invariant, after every choice, and every cluster recovered"),
             None => {
@@ -93,13 +123,9 @@ impl Report {
     }
 }
 
-/// What happened how often, by name; what never did is there too, with a 0.
-pub(super) fn named(counts: &Counts) -> BTreeMap<String, u64> {
-    counts.iter().map(|(kind, count)| (kind.name().to_owned(), count)).collect()
-}
-
-/// Which commit this was run from, where that can be found out.
+/// Which commit this was run from, where that can be found out, and whether something was changed since.
 pub(super) fn commit() -> Option<String> {
-    let output = Command::new("git").args(["rev-parse", "HEAD"]).output().ok().filter(|output| output.status.success());
+    let describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"];
+    let output = Command::new("git").args(describe).output().ok().filter(|output| output.status.success());
     Some(String::from_utf8(output?.stdout).ok()?.trim().to_owned())
 }
