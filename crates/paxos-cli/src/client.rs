@@ -85,7 +85,7 @@ impl Propose {
             Ok(value) => value,
             Err(problem) => return Ok(args::usage(problem)),
         };
-        let unknown = "the outcome is unknown: your value may be chosen, now or later. `paxos learn` finds out";
+        let unknown = "the outcome is unknown: your value may be chosen, now or later. `cargo paxos learn` finds out";
         let chosen = match self.asking.ask(self.to, &Request::Propose(value.clone()), unknown) {
             Ok(Output::Learned(chosen)) => chosen,
             Ok(output) => bail!("the node has answered {output}, which answers no proposal"),

@@ -139,7 +139,7 @@ impl Running {
         }
         let kind = if is_new { "A new cluster" } else { "The cluster" };
         say(format_args!("{kind} of {} nodes in {directory}. Ctrl-C stops it.", to.len()));
-        say(format_args!("Try: paxos kv status --cluster {directory}"));
+        say(format_args!("Try: cargo paxos kv status --cluster {directory}"));
     }
 
     /// Starts all nodes, and again those that die, until the user wants to stop.

@@ -70,16 +70,17 @@ enum What {
     #[command(
         after_help = "Examples:\n  cargo paxos kv cas --cluster here colour green --expect blue\n  cargo paxos kv cas --cluster here lock me --absent\n\nExit code: 0 swapped, 1 it had another value or none, 2 usage, 3 the outcome is unknown, 4 it failed: it is not done."
     )]
+    #[command(group = clap::ArgGroup::new("now").required(true))]
     Cas {
         /// The key
         key: String,
         /// Its value from then on
         value: String,
         /// What its value must be now
-        #[arg(long, required_unless_present = "absent", conflicts_with = "absent")]
+        #[arg(long, group = "now")]
         expect: Option<String>,
         /// It must have no value now
-        #[arg(long)]
+        #[arg(long, group = "now")]
         absent: bool,
         #[command(flatten)]
         target: Target,

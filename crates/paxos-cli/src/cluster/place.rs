@@ -57,7 +57,7 @@ impl Place {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 bail!(
-                    "there is no cluster in {0}: {DESCRIPTION} is missing. `paxos cluster --data {0}` makes one",
+                    "there is no cluster in {0}: {DESCRIPTION} is missing. `cargo paxos cluster --data {0}` makes one",
                     directory.display()
                 )
             }

@@ -148,7 +148,9 @@ fn show(Named { config, silent, .. }: &Named, inspected: &Inspected, leader: Opt
     }
     match leader {
         Some(leader) => say(format_args!("{leader} leads.")),
-        None => say("No node leads: are more than half of them running? A new leader takes a moment."),
+        None => say(
+            "None of these nodes leads. If they are not all of them, name the others, too. Are more than half of them running? A new leader takes a moment.",
+        ),
     }
 }
 

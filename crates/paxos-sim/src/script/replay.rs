@@ -159,7 +159,13 @@ fn find<P: Scriptable>(which: &Which, world: &World<P>) -> Result<usize, String>
             let found = exact.or_else(|| between().find(|(_, packet)| packet.message.to_string().starts_with(text)));
             found.map(|(index, _)| index).ok_or_else(|| {
                 let flying: Vec<String> = between().map(|(_, packet)| packet.message.to_string()).collect();
-                format!("no message {text:?} is in flight from {from} to {to}; there are {flying:?}")
+                let there = if flying.is_empty() { "nothing is".to_owned() } else { format!("there are {flying:?}") };
+                let waits = if world.is_up(*from) && world.has_unsynced(*from) {
+                    format!("; {from} has records to sync first, and its votes wait for that: `sync {from}`")
+                } else {
+                    String::new()
+                };
+                format!("no message {text:?} is in flight from {from} to {to}; {there}{waits}")
             })
         }
     }
