@@ -32,8 +32,9 @@ Examples:
   cargo paxos fuzz wal_bytes --input crash-wal_bytes-1    once more, what has failed and was saved
   cargo paxos fuzz --list
 
-The same seed throws the same bytes. An input for which something does not hold is written to a file, and with it the \
-command that repeats it. Ctrl-C ends it and tells what was done until then.
+The same seed throws the same bytes. An input for which something does not hold is written to a file, and the command that \
+repeats it is printed. What ends the process itself, such as a stack that overflows, leaves no file: libFuzzer, in `fuzz`, \
+does. Ctrl-C ends it and tells what was done until then.
 
 Exit code: 0 everything held, 1 something did not, 2 usage, 3 it was stopped before its time, 4 it failed: the input cannot \
 be written.";
@@ -154,7 +155,7 @@ impl Fuzz {
         fs::create_dir_all(&self.crashes)
             .and_then(|()| fs::write(&file, input))
             .with_context(|| format!("cannot write {name}; the input is {}", input.escape_ascii()))?;
-        let again = format!("cargo paxos fuzz {} --input {name}", target.name);
+        let again = format!("cargo paxos fuzz {} --input {}", target.name, quoted(&name.to_string()));
         let figures = json!({
             "target": target.name, "seed": self.seed, "held": false, "failure": what, "input": name.to_string(),
             "repeat": again,
@@ -174,5 +175,68 @@ impl Fuzz {
         let style =
             ProgressStyle::with_template("{prefix:12} {bar:30} {pos}/{len} s, {msg}").expect("a valid template");
         ProgressBar::new(self.seconds).with_style(style).with_prefix(target.name)
+    }
+}
+
+/// A word as a shell takes it for one.
+fn quoted(word: &str) -> String {
+    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-".contains(character);
+    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use paxos_fuzz::Seed;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        fuzz: Fuzz,
+    }
+
+    /// It does not hold for bytes that have a 7 among them, which its seed has not.
+    const FAILS: Target = Target::new(
+        "fails",
+        "it fails",
+        |bytes| assert!(!bytes.contains(&7), "there is a seven"),
+        || vec![Seed { name: "four".to_owned(), bytes: vec![1, 2, 3, 4] }],
+    );
+
+    #[test]
+    fn an_input_that_fails_is_kept_and_fails_again() {
+        let place = tempfile::tempdir().unwrap();
+        let crashes = place.path().join("not there yet");
+        let said = ["fuzz", "--seconds", "600", "--seed", "5", "--crashes", crashes.to_str().unwrap()];
+        let Command { fuzz } = Command::parse_from(said);
+        assert_eq!(fuzz.throw(&FAILS, &Arc::default()).unwrap(), 1);
+        let file = crashes.join("crash-fails-5");
+        let input = fs::read(&file).expect("it was kept");
+        assert_eq!(attempt(&FAILS, &input), Err("there is a seven".to_owned()));
+        assert_eq!(fuzz.once(&FAILS, &file), ExitCode::from(1), "the same again");
+        fs::write(&file, [1, 2, 3]).unwrap();
+        assert_eq!(fuzz.once(&FAILS, &file), ExitCode::SUCCESS);
+    }
+
+    #[test]
+    fn where_nothing_can_be_written_the_input_is_told() {
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("a file");
+        fs::write(&file, "").unwrap();
+        let Command { fuzz } = Command::parse_from(["fuzz", "--crashes", file.to_str().unwrap()]);
+        let crash = Crash { input: vec![b'a', 7], what: "there is a seven".to_owned() };
+        let error = format!("{:#}", fuzz.failed(&FAILS, &crash).unwrap_err());
+        assert!(error.contains("cannot write") && error.contains(r"the input is a\x07"), "{error}");
+    }
+
+    #[test]
+    fn a_command_is_printed_as_a_shell_takes_it() {
+        for (word, quoted_word) in
+            [("./crash-frames-1", "./crash-frames-1"), ("a b", "'a b'"), ("it's", r"'it'\''s'"), ("$x", "'$x'")]
+        {
+            assert_eq!(quoted(word), quoted_word);
+        }
     }
 }

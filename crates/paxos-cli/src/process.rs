@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus},
     thread,
     time::{Duration, Instant},
 };
@@ -28,6 +28,15 @@ impl Guarded {
 
     pub(crate) fn id(&self) -> u32 {
         self.0.id()
+    }
+
+    /// Its standard input, once.
+    ///
+    /// # Panics
+    ///
+    /// When that is no pipe, or was taken.
+    pub(crate) const fn take_stdin(&mut self) -> ChildStdin {
+        self.0.stdin.take().expect("stdin is a pipe")
     }
 
     /// Its standard output, once.

@@ -10,7 +10,8 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
-use paxos_sim::{Diagram, Happening, Header, Invariant, Script, Scriptable, Trace, Watch, World, write_path};
+use paxos_quorums::Quorums;
+use paxos_sim::{Diagram, Header, Invariant, Script, Scriptable, Trace, Watch, World, write_path};
 use paxos_trace::{Mermaid, Recorder, Run, SpaceTime, replay_first, rust_test};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -89,6 +90,14 @@ impl TraceCommand {
         };
         let about = format!("From {}.", self.files.iter().map(|file| name(file)).collect::<Vec<_>>().join(", "));
         let (form, header) = (self.to, Header { expect: None, ..header });
+        let members = header.quorums.members();
+        if self.to == Form::Tla && MOST_LISTED < members.len() && Quorums::majority(members) != Ok(header.quorums) {
+            return Ok(usage(format!(
+                "{}: a trace lists all quorums that are no majorities, and those of {} nodes are too many: at most {MOST_LISTED}",
+                self.files[0].display(),
+                members.len()
+            )));
+        }
         let first = self.first.map_or(usize::MAX, |first| first as usize);
         let made = match enter(&header, Make { form, header: &header, source, about, first }) {
             Ok(made) => made?,
@@ -99,7 +108,10 @@ impl TraceCommand {
             None => output::write(&made.text).context("cannot write to standard output")?,
         }
         if made.violated.is_empty() {
-            eprintln!("held: every invariant, in {} choices", made.choices);
+            match made.choices {
+                Some(choices) => eprintln!("held: every invariant, in {choices} choices"),
+                None => eprintln!("held: every invariant, after every command"),
+            }
         }
         made.violated.iter().for_each(|invariant| eprintln!("violated: {invariant}"));
         Ok(ExitCode::from(u8::from(!made.violated.is_empty())))
@@ -110,13 +122,13 @@ impl TraceCommand {
         for path in &self.files {
             let said = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
             if is_script(path).map_err(|error| said(&error))? {
-                let text = fs::read_to_string(path).map_err(|error| said(&error))?;
+                let text = read_script(path).map_err(|error| said(&error))?;
                 let script =
                     Script::parse(&text).map_err(|error| said(&format!("it is no run and no script: {error}")))?;
-                return if self.files.len() == 1 {
+                return if self.files.len() == 1 && self.first.is_none() {
                     Ok(Source::Script(script))
                 } else {
-                    Err(said(&"a script stands alone and whole"))
+                    Err(said(&"a script stands alone and whole: --first and further files are for runs"))
                 };
             }
             let file = File::open(path).map_err(|error| said(&error))?;
@@ -133,6 +145,18 @@ fn is_script(path: &Path) -> std::io::Result<bool> {
     Ok(File::open(path)?.read(&mut first)? == 1 && first[0] != b'{')
 }
 
+fn read_script(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    File::open(path)?.take(MAX_SCRIPT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 <= MAX_SCRIPT { Ok(text) } else { Err(std::io::Error::other("it is too long for a script")) }
+}
+
+/// The most nodes whose quorums are listed: see `Trace::with_quorums`.
+const MOST_LISTED: usize = 16;
+/// Bytes of the longest script that is read. People read scripts, too.
+const MAX_SCRIPT: u64 = 16 << 20;
+
 fn name(file: &Path) -> String {
     file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned()
 }
@@ -148,7 +172,8 @@ struct Make<'a> {
 
 struct Made {
     text: Vec<u8>,
-    choices: usize,
+    /// How many, in a run. A script has commands, some of which are many.
+    choices: Option<usize>,
     violated: Vec<Invariant>,
 }
 
@@ -213,24 +238,19 @@ impl Make<'_> {
     where
         P: Scriptable<Message: Serialize + DeserializeOwned> + Hash,
     {
-        let mut choices = 0;
         let verdict = |world: &World<P>| -> Vec<Invariant> {
             kind.judged.iter().copied().filter(|invariant| world.violated(&[*invariant]).is_some()).collect()
         };
         let runs = match &self.source {
             Source::Script(script) => {
-                let mut both = |happening: Happening<'_, P>| {
-                    choices += usize::from(!matches!(happening, Happening::Sent(_) | Happening::Fact(..)));
-                    watch.see(happening);
-                };
-                let replayed = script.replay_judged(fresh(), &kind.judged, &mut both)?;
+                let replayed = script.replay_judged(fresh(), &kind.judged, watch)?;
                 let violated = replayed.violated.iter().map(|(invariant, _)| *invariant).collect();
-                return Ok((replayed.text, Made { text: Vec::new(), choices, violated }));
+                return Ok((replayed.text, Made { text: Vec::new(), choices: None, violated }));
             }
             Source::Runs(runs) => runs,
         };
         let replayed = replay_first(self.first, runs, fresh(), watch)?;
-        let (choices, violated) = (replayed.choices.len(), verdict(&replayed.world));
+        let (choices, violated) = (Some(replayed.choices.len()), verdict(&replayed.world));
         let mut text = String::new();
         if matches!(self.form, Form::Script | Form::Test) {
             let header = Header { expect: violated.first().copied(), ..self.header.clone() };

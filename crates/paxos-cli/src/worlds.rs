@@ -3,7 +3,7 @@
 use std::hash::Hash;
 
 use paxos_kv::Service;
-use paxos_mutants::{Mutant, Wrong, WrongLog};
+use paxos_mutants::{Mutant, Wrong, WrongLog, store_world};
 use paxos_sim::{Header, Invariant, Scriptable, World};
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -88,6 +88,12 @@ pub(crate) fn enter<W: InWorld>(header: &Header, what: W) -> Result<W::Output, S
                 "Invariant::ALL.map(|all| if all == Invariant::Validity { Invariant::Agreement } else { all })";
             let service = |id| Service::new(paxos_multi::Replica::new(id, quorums, log), store);
             what.run(|| World::new(setting, service), &kind)
+        }
+        ("kv", Some(mutant)) => {
+            let options = "Options { pipeline: 2, batch_commands: 1, compact_after: 60, ..Options::default() }";
+            let make = format!("WrongService::new(Some(Mutant::{mutant}), id, quorums, {options})");
+            let uses = &["paxos_kv::Options", "paxos_mutants::{Mutant, WrongService}"];
+            what.run(|| store_world(Some(mutant), setting, true), &kind(uses, "WrongService", make))
         }
         (protocol, _) => {
             return Err(format!("no protocol is called {protocol:?}; there are `basic`, `multi`, `raft` and `kv`"));

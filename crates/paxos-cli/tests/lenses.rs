@@ -292,10 +292,26 @@ fn a_run_that_was_recorded_is_replayed_judged_and_told_in_other_forms() {
         expect(0, &["run", &script]);
         expect(0, &["trace", &script, "--to", "run", "-o", &at("again.run")]);
         assert!(fs::read(&run).expect("a run") == fs::read(at("again.run")).expect("a run"), "a script is its run");
-        for (form, words) in
-            [("text", "├──────▶│"), ("mermaid", "sequenceDiagram"), ("svg", "</svg>"), ("test", "#[test]")]
-        {
-            assert!(expect(0, &["trace", &run, "--to", form, "--first", "200"]).contains(words), "{form}");
+        // What it is from is said in a comment.
+        let form = |file: &str, form: &str| {
+            let text = expect(0, &["trace", file, "--to", form]);
+            let told = |line: &&str| !line.contains(" From ") && !line.starts_with("held: ");
+            text.lines().filter(told).collect::<Vec<_>>().join("\n")
+        };
+        for (to, words) in [
+            ("text", "├──────▶│"),
+            ("script", "deliver n1"),
+            ("mermaid", "sequenceDiagram"),
+            ("svg", "</svg>"),
+            ("test", "#[test]"),
+            ("tla", "\"ev\":\"2b\""),
+            ("run", "\"ev\":\"receive\""),
+        ] {
+            let whole = form(&run, to);
+            assert!(whole.contains(words), "{to}");
+            assert!(whole == form(&script, to), "{to} of the script is another");
+            let first = expect(0, &["trace", &run, "--to", to, "--first", "20"]);
+            assert!(first.len() < whole.len(), "{to} of the first choices is no less");
         }
     }
     assert!(expect(2, &["trace", &at("sim.ndjson")]).contains("its format is \"paxos-trace/1\""));
@@ -320,8 +336,65 @@ fn a_wrong_history_and_a_wrong_trace_are_told_apart_and_judged() {
     expect(1, &sim);
     let judged = json(1, &["judge", &file, "--json"]);
     assert_eq!((&judged["verdict"], &judged["format"]), (&"not allowed".into(), &"paxos-trace/1".into()));
-    fs::write(&file, "{}").expect("it is written");
-    assert!(expect(2, &["judge", &file]).contains("is no paxos-history/1"));
+    let crates = |path: &str| self::file(&format!("crates/paxos-judge/histories/{path}"));
+    assert!(expect(0, &["judge", &crates("linearizable.ndjson")]).contains("linearizable: "));
+    for judge in [&["judge"][..], &["kv", "judge"]] {
+        let told = expect(1, &[judge, &[&crates("stale-read.ndjson")]].concat());
+        assert!(told.contains("colour"), "{told}");
+    }
+}
+
+#[test]
+fn files_that_cannot_be_judged_are_usage_errors_that_name_the_line() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let file = directory.path().join("file").display().to_string();
+    let meta = r#"{"ev":"meta","format":"paxos-trace/1","acceptors":["n1"],"stride":2}"#;
+    let call = r#"{"client":1,"op":"get","key":"k","invoke_ns":1,"return_ns":2,"outcome":"ok"}"#;
+    let of_17: Vec<String> = (1..=17).map(|id| format!("\"n{id}\"")).collect();
+    let run = |members: &str, quorums: &str| {
+        format!(
+            "{{\"ev\":\"meta\",\"format\":\"paxos-run/1\",\"protocol\":\"basic\",\"members\":[{members}],\"quorums\":\"{quorums}\",\
+             \"disk\":\"manual\",\"loopback\":\"in-flight\",\"options\":{{}}}}\n"
+        )
+    };
+    let small = run("\"n1\",\"n2\",\"n3\"", "majority");
+    let first = "{\"ev\":\"synced\",\"node\":\"n9\"}\n";
+    for (arguments, text, code, told) in [
+        (&["judge"][..], "{}".to_owned(), 2, "is no paxos-history/1: line 1: missing field `client`"),
+        (&["judge"], String::new(), 2, "it has no call"),
+        (&["kv", "judge"], String::new(), 2, "it has no call"),
+        (&["judge"], format!("{call}\n\nnonsense\n"), 2, "line 3: expected ident in column 2"),
+        (&["judge"], format!("{call}\n{call}\n"), 2, "client 1"),
+        (&["judge"], format!("{meta}\n"), 2, "is no paxos-trace/1: it has no step"),
+        (&["judge"], format!("\n{meta}\n{{\"ev\":\"1c\"}}\n"), 2, "line 3: no event is called \"1c\""),
+        (&["judge"], format!("{meta}\n{{\"ev\":null}}\n"), 2, "line 2: there is no null in a trace"),
+        (&["judge"], small.clone(), 2, "--to tla"),
+        (&["trace"], String::new(), 2, "it is empty"),
+        (&["trace"], "hello".to_owned(), 2, "it is no run and no script"),
+        (&["trace"], format!("{small}{{\"ev\":\"synced\"}}\n"), 2, "line 2: it names no node"),
+        (
+            &["trace"],
+            format!("{small}{{\"ev\n{small}{{\"ev\n{first}"),
+            2,
+            "line 4: EOF while parsing a string in column 4",
+        ),
+        (&["trace"], format!("{small}{first}"), 4, "line 2: there is no node n9"),
+        (&["trace", "--to", "tla"], run(&of_17.join(","), "flexible 16 2"), 2, "those of 17 nodes are too many"),
+        (
+            &["trace", "--first", "3"],
+            "protocol basic\nnodes 3\n".to_owned(),
+            2,
+            "--first and further files are for runs",
+        ),
+    ] {
+        fs::write(&file, &text).expect("it is written");
+        let said = expect(code, &[arguments, &[&file]].concat());
+        assert!(said.contains(told) && !said.contains("panicked"), "{said:?} of {text:?} does not say {told:?}");
+    }
+    let here = directory.path().display().to_string();
+    for command in ["judge", "trace"] {
+        assert!(expect(2, &[command, &here]).contains(&here), "{command} of a directory");
+    }
 }
 
 #[test]

@@ -9,8 +9,10 @@ mod messages;
 mod parts;
 mod records;
 mod requests;
+mod run;
 mod script;
 mod snapshot;
+mod trace;
 mod wal_bytes;
 mod wal_damage;
 
@@ -40,7 +42,7 @@ pub struct Seed {
 
 impl Target {
     /// All targets.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         frames::TARGET,
         hello::TARGET,
         requests::TARGET,
@@ -53,8 +55,16 @@ impl Target {
         snapshot::TARGET,
         commands::TARGET,
         script::TARGET,
+        run::TARGET,
+        trace::TARGET,
         history::TARGET,
     ];
+
+    /// One that is not among [`ALL`](Self::ALL), such as one that fails: inputs of 4 KiB, and 64 MiB of memory.
+    #[must_use]
+    pub const fn new(name: &'static str, about: &'static str, run: fn(&[u8]), seeds: fn() -> Vec<Seed>) -> Self {
+        Self { name, about, longest: 4096, memory: 64 << 20, run, seeds }
+    }
 
     /// The target of this name, if there is one.
     #[must_use]

@@ -60,5 +60,5 @@ mod trace;
 pub use call::{Action, Before, Call, End};
 pub use explanation::Explanation;
 pub use judge::{MisuseError, Verdict, judge, judge_within};
-pub use lines::{LineError, read_history, write_history};
+pub use lines::{LineError, MAX_LINE, read_history, write_history};
 pub use trace::{TraceVerdict, judge_trace};

@@ -14,7 +14,8 @@
 use std::{
     error::Error,
     fmt,
-    io::{self, BufRead, Write},
+    io::{self, BufRead, Read as _, Write},
+    iter,
 };
 
 use serde::{Deserialize, Serialize};
@@ -31,15 +32,50 @@ use crate::{
 /// When a line cannot be read, is not of the format, or says too little. The error names the line.
 pub fn read_history(source: impl BufRead) -> Result<Vec<Call>, LineError> {
     let mut calls = Vec::new();
-    for (index, text) in source.lines().enumerate() {
-        let wrong = |what: String| LineError { line: index + 1, what };
-        let text = text.map_err(|error| wrong(error.to_string()))?;
-        if !text.trim().is_empty() {
-            let line: Line = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
-            calls.push(line.try_into().map_err(wrong)?);
-        }
+    for text in numbered(source) {
+        let (line, text) = text?;
+        let wrong = |what: String| LineError { line, what };
+        let line: Line = serde_json::from_slice(&text).map_err(|error| wrong(said(&error)))?;
+        calls.push(line.try_into().map_err(wrong)?);
     }
     Ok(calls)
+}
+
+/// The longest line that is read, in bytes: what is longer was not written by whoever writes lines, and is not kept to find
+/// that out.
+pub const MAX_LINE: usize = 16 << 20;
+
+/// The lines of a file with their numbers, but for empty ones. Nothing comes after an error.
+pub(crate) fn numbered(mut source: impl BufRead) -> impl Iterator<Item = Result<(usize, Vec<u8>), LineError>> {
+    let (mut line, mut over) = (0, false);
+    iter::from_fn(move || {
+        while !over {
+            line += 1;
+            let mut text = Vec::new();
+            let read = source.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut text);
+            let what = match read {
+                Ok(0) => return None,
+                Ok(length) if length <= MAX_LINE => {
+                    if text.iter().all(u8::is_ascii_whitespace) {
+                        continue;
+                    }
+                    let whole = text.strip_suffix(b"\n").map_or(text.len(), <[u8]>::len);
+                    text.truncate(whole);
+                    return Some(Ok((line, text)));
+                }
+                Ok(_) => format!("it is longer than {} MiB", MAX_LINE >> 20),
+                Err(error) => error.to_string(),
+            };
+            over = true;
+            return Some(Err(LineError { line, what }));
+        }
+        None
+    })
+}
+
+/// What is wrong with the JSON of a line. Which line that is, only its reader knows.
+pub(crate) fn said(error: &serde_json::Error) -> String {
+    error.to_string().replace(" at line 1 column ", " in column ")
 }
 
 /// Writes a history.
@@ -58,7 +94,7 @@ pub fn write_history<'a>(calls: impl IntoIterator<Item = &'a Call>, target: &mut
 /// A line that is no call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LineError {
-    /// Which one, from 1.
+    /// Which one, from 1; 0 for all of them.
     pub line: usize,
     /// What is wrong with it.
     pub what: String,
@@ -66,7 +102,10 @@ pub struct LineError {
 
 impl fmt::Display for LineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "line {}: {}", self.line, self.what)
+        match self.line {
+            0 => f.write_str(&self.what),
+            line => write!(f, "line {line}: {}", self.what),
+        }
     }
 }
 

@@ -19,7 +19,10 @@ use std::{
 use serde_json::Value as Json;
 
 use self::line::{Ballot, Event, Meta, Nodes, Report, Slot, Step, Vote, Votes};
-use crate::LineError;
+use crate::{
+    LineError,
+    lines::{numbered, said},
+};
 
 /// What is to be said of a trace.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,14 +52,10 @@ pub enum TraceVerdict {
 /// When it is none, or cannot be read.
 pub fn judge_trace(from: impl BufRead) -> Result<TraceVerdict, LineError> {
     let (mut meta, mut runs, mut lines) = (None, BTreeMap::<u64, Spec>::new(), 0);
-    for (position, text) in from.lines().enumerate() {
-        let line = position + 1;
+    for text in numbered(from) {
+        let (line, text) = text?;
         let wrong = |what: String| LineError { line, what };
-        let text = text.map_err(|error| wrong(error.to_string()))?;
-        if text.trim().is_empty() {
-            continue;
-        }
-        let event: Json = serde_json::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+        let event: Json = serde_json::from_slice(&text).map_err(|error| wrong(said(&error)))?;
         if has_null(&event) {
             return Err(wrong("there is no null in a trace".to_owned()));
         }

@@ -18,6 +18,9 @@
 //! and in `1b` and `restart` it is above 0 only where the acceptor keeps no votes any more, all below being chosen. A
 //! snapshot is taken over without an event: it is knowledge of what was chosen, not a step of the specification.
 //!
+//! A `val` is what its value is shown as. Where two values of a run are shown alike, as long ones of one length are, the second
+//! is told with `~2` behind it: a judge must be able to tell them apart.
+//!
 //! All have `node` and `run`: many runs fit in one file. An identical repetition says `"dup":true`. There is no null;
 //! no ballot is `[]`. Refusals and confirmations promise nothing and are not written; nor is a promise that is said again
 //! from another slot on, and tells nothing else. A disk that is lost is outside of
@@ -26,6 +29,7 @@
 use std::{
     collections::BTreeMap,
     fmt::Display,
+    hash::Hash,
     io::{self, Write},
 };
 
@@ -34,7 +38,7 @@ use paxos_process::{NodeId, NodeSet};
 use paxos_quorums::Quorums;
 use serde_json::{Value as Json, json};
 
-use crate::{Happening, Watch};
+use crate::{Happening, Watch, world::fingerprint};
 
 /// Writes a trace while a run happens.
 #[derive(Debug)]
@@ -43,6 +47,7 @@ pub struct Trace<W> {
     run: u64,
     /// What has been written in this run, by what it is about: an event that comes again is a repetition.
     written: BTreeMap<String, Json>,
+    names: Names,
     /// Whether a disk was lost in this run.
     is_over: bool,
     error: Option<io::Error>,
@@ -72,7 +77,7 @@ impl<W: Write> Trace<W> {
     /// The events of one run, without the line that a trace begins with: for whoever makes many runs at a time, and puts what they
     /// write behind each other.
     pub const fn of_run(out: W, run: u64) -> Self {
-        Self { out, run, written: BTreeMap::new(), is_over: false, error: None }
+        Self { out, run, written: BTreeMap::new(), names: Names(BTreeMap::new()), is_over: false, error: None }
     }
 
     fn begin_with(out: W, meta: &Json) -> Self {
@@ -85,6 +90,7 @@ impl<W: Write> Trace<W> {
     pub fn begin(&mut self, run: u64) {
         self.run = run;
         self.written.clear();
+        self.names = Names::default();
         self.is_over = false;
     }
 
@@ -150,23 +156,24 @@ impl<P: Observed<Decree: Display>, W: Write> Watch<P> for Trace<W> {
             Happening::Fact(node, fact) => {
                 if let Fact::VotedAll { ballot, from, values } = fact {
                     for (slot, value) in (from.0..).zip(values) {
-                        self.event(node, vote_line(*ballot, Slot(slot), value));
+                        let vote = self.names.vote(*ballot, Slot(slot), value);
+                        self.event(node, vote);
                     }
-                } else if let Some(line) = fact_line(fact) {
+                } else if let Some(line) = self.names.fact(fact) {
                     self.event(node, line);
                 }
             }
             Happening::Restarted(node, memory) => {
                 let promised = memory.promised.map_or_else(|| json!([]), ballot);
-                self.event(
-                    node,
-                    json!({"ev": "restart", "promised": promised, "from": memory.from.0, "votes": votes(&memory.votes)}),
-                );
+                let votes = self.names.votes(&memory.votes);
+                self.event(node, json!({"ev": "restart", "promised": promised, "from": memory.from.0, "votes": votes}));
                 for (slot, vote) in &memory.votes {
-                    self.told_by_restart(node, vote_line(vote.ballot, *slot, &vote.value));
+                    let vote = self.names.vote(vote.ballot, *slot, &vote.value);
+                    self.told_by_restart(node, vote);
                 }
                 if let Some(promised) = memory.promised {
-                    self.told_by_restart(node, promise_line(promised, memory.from, &memory.votes));
+                    let promise = self.names.promise(promised, memory.from, &memory.votes);
+                    self.told_by_restart(node, promise);
                 }
             }
             _ => {}
@@ -212,40 +219,79 @@ fn smallest(members: NodeSet, is_enough: impl Fn(NodeSet) -> bool) -> Vec<Vec<St
     (0..1 << members.len()).map(subset).filter(is_smallest).map(names).collect()
 }
 
-fn fact_line<V: Display>(fact: &Fact<V>) -> Option<Json> {
-    Some(match fact {
-        Fact::Opened { ballot: bal } => json!({"ev": "1a", "bal": ballot(*bal), "from": 0}),
-        Fact::Promised { ballot: bal, from, votes: cast } => promise_line(*bal, *from, cast),
-        Fact::Proposed { slot, ballot: bal, value, quorum } => json!({
-            "ev": "2a", "bal": ballot(*bal), "slot": slot.0, "val": value.to_string(), "q": names(*quorum)
-        }),
-        Fact::Voted { slot, vote } => vote_line(vote.ballot, *slot, &vote.value),
-        Fact::Learned { slot, value } => json!({"ev": "chosen", "slot": slot.0, "val": value.to_string()}),
-        // A snapshot is knowledge of what was chosen, not a step of the specification.
-        Fact::Installed { .. } | Fact::Answered { .. } => return None,
-        Fact::VotedAll { .. } => return None, // a line for each slot
-    })
-}
+/// What the values of a run are called: by their text, all those whose text is the same in the order in which they came.
+#[derive(Clone, Debug, Default)]
+struct Names(BTreeMap<String, Vec<u64>>);
 
-fn promise_line<V: Display>(bal: Ballot, from: Slot, cast: &[(Slot, Vote<V>)]) -> Json {
-    json!({"ev": "1b", "bal": ballot(bal), "from": from.0, "votes": votes(cast)})
-}
+impl Names {
+    fn of<V: Display + Hash>(&mut self, value: &V) -> String {
+        let (text, value) = (value.to_string(), fingerprint(value));
+        let alike = self.0.entry(text.clone()).or_default();
+        let position = alike.iter().position(|known| *known == value).unwrap_or_else(|| {
+            alike.push(value);
+            alike.len() - 1
+        });
+        if position == 0 { text } else { format!("{text}~{}", position + 1) }
+    }
 
-fn vote_line(bal: Ballot, slot: Slot, value: &impl Display) -> Json {
-    json!({"ev": "2b", "bal": ballot(bal), "slot": slot.0, "val": value.to_string()})
+    fn fact<V: Display + Hash>(&mut self, fact: &Fact<V>) -> Option<Json> {
+        Some(match fact {
+            Fact::Opened { ballot: bal } => json!({"ev": "1a", "bal": ballot(*bal), "from": 0}),
+            Fact::Promised { ballot: bal, from, votes } => self.promise(*bal, *from, votes),
+            Fact::Proposed { slot, ballot: bal, value, quorum } => json!({
+                "ev": "2a", "bal": ballot(*bal), "slot": slot.0, "val": self.of(value), "q": names(*quorum)
+            }),
+            Fact::Voted { slot, vote } => self.vote(vote.ballot, *slot, &vote.value),
+            Fact::Learned { slot, value } => json!({"ev": "chosen", "slot": slot.0, "val": self.of(value)}),
+            // A snapshot is knowledge of what was chosen, not a step of the specification.
+            Fact::Installed { .. } | Fact::Answered { .. } => return None,
+            Fact::VotedAll { .. } => return None, // a line for each slot
+        })
+    }
+
+    fn promise<V: Display + Hash>(&mut self, bal: Ballot, from: Slot, votes: &[(Slot, Vote<V>)]) -> Json {
+        json!({"ev": "1b", "bal": ballot(bal), "from": from.0, "votes": self.votes(votes)})
+    }
+
+    fn vote<V: Display + Hash>(&mut self, bal: Ballot, slot: Slot, value: &V) -> Json {
+        json!({"ev": "2b", "bal": ballot(bal), "slot": slot.0, "val": self.of(value)})
+    }
+
+    fn votes<V: Display + Hash>(&mut self, votes: &[(Slot, Vote<V>)]) -> Json {
+        let vote = |(slot, vote): &(Slot, Vote<V>)| json!({"slot": slot.0, "bal": ballot(vote.ballot), "val": self.of(&vote.value)});
+        votes.iter().map(vote).collect()
+    }
 }
 
 fn ballot(ballot: Ballot) -> Json {
     json!([ballot.round, ballot.node.0])
 }
 
-fn votes<V: Display>(votes: &[(Slot, Vote<V>)]) -> Json {
-    votes
-        .iter()
-        .map(|(slot, vote)| json!({"slot": slot.0, "bal": ballot(vote.ballot), "val": vote.value.to_string()}))
-        .collect()
-}
-
 fn names(nodes: NodeSet) -> Vec<String> {
     nodes.iter().map(|node| node.to_string()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Shown as its length, as long values are.
+    #[derive(Hash)]
+    struct Long(&'static str);
+
+    impl Display for Long {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            write!(f, "<{} bytes>", self.0.len())
+        }
+    }
+
+    #[test]
+    fn values_that_are_shown_alike_have_names_of_their_own() {
+        let mut names = Names::default();
+        let mut named = |value| names.of(&Long(value));
+        assert_eq!(
+            ["aa", "bb", "c", "bb", "aa"].map(&mut named),
+            ["<2 bytes>", "<2 bytes>~2", "<1 bytes>", "<2 bytes>~2", "<2 bytes>"]
+        );
+    }
 }

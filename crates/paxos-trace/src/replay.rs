@@ -8,17 +8,16 @@
 //! Real disks keep more than they must. When a process is killed, what it had appended and not synced is mostly there
 //! when it comes back. The next life says how many records it has found, and the world syncs just those.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    error::Error,
-    fmt,
-};
+mod error;
+
+use std::collections::{BTreeMap, VecDeque};
 
 use paxos_process::NodeId;
 use paxos_sim::{Choice, ChoiceOf, Happening, Loopback, Packet, Scriptable, Watch, World};
 use serde::{Deserialize as _, de::DeserializeOwned};
 use serde_json::Value as Json;
 
+pub use self::error::ReplayError;
 use crate::{Does, Input, Run};
 
 /// A run, back in a world.
@@ -60,7 +59,7 @@ where
     let mut sources: Vec<Source<'_, P>> = runs.iter().map(Source::new).collect();
     check(runs)?;
     let nodes = world.setting().quorums.members().iter().map(|node| (node, Node::default())).collect();
-    let mut stage = Stage { world, choices: Vec::new(), nodes, lost: Vec::new(), copied: false, clock: None };
+    let mut stage = Stage { world, choices: Vec::new(), nodes, lost: Vec::new(), copied: None, clock: None };
     while stage.choices.len() < most {
         for source in &mut sources {
             source.look(&stage)?;
@@ -131,8 +130,8 @@ struct Stage<P: Scriptable> {
     nodes: BTreeMap<NodeId, Node>,
     /// What was lost without a choice, because its link was cut.
     lost: Vec<Packet<P::Message>>,
-    /// Whether a copy of the next message stays in flight.
-    copied: bool,
+    /// The message that is received next, if a copy of it stays in flight.
+    copied: Option<Packet<P::Message>>,
     clock: Option<u64>,
 }
 
@@ -205,12 +204,18 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
             Does::Start { records } => return self.start(node, *records, stage, watch),
             Does::Receive { from, .. } if *from == node && stage.loops_back() => {}
             Does::Receive { .. } => {
-                let index = stage.find(&packet()?)?;
-                let copied = std::mem::take(&mut stage.copied);
-                let choice = if copied { Choice::Duplicate(index) } else { Choice::Deliver(index) };
+                let packet = packet()?;
+                let index = stage.find(&packet)?;
+                let choice = match stage.copied.take() {
+                    None => Choice::Deliver(index),
+                    Some(copied) if copied == packet => Choice::Duplicate(index),
+                    Some(copied) => {
+                        return Err(format!("{} was copied, and another message is received", copied.message));
+                    }
+                };
                 stage.apply(choice, watch)?;
             }
-            Does::Duplicated { .. } => stage.copied = true,
+            Does::Duplicated { .. } => stage.copied = Some(packet()?),
             Does::Dropped { .. } => {
                 let packet = packet()?;
                 match stage.lost.iter().position(|lost| *lost == packet) {
@@ -374,26 +379,3 @@ fn packet<P: Scriptable<Message: DeserializeOwned>>(
     let message = P::Message::deserialize(message).map_err(|error| format!("no message of this protocol: {error}"))?;
     Ok(Packet { from, to, message })
 }
-
-/// A line that cannot have happened in the world.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ReplayError {
-    /// In the run of which node, if it is of a node.
-    pub node: Option<NodeId>,
-    /// Which line of that run; 0 for all of it.
-    pub line: usize,
-    /// Why not.
-    pub what: String,
-}
-
-impl fmt::Display for ReplayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.node, self.line) {
-            (_, 0) => f.write_str(&self.what),
-            (Some(node), line) => write!(f, "run of {node}, line {line}: {}", self.what),
-            (None, line) => write!(f, "line {line}: {}", self.what),
-        }
-    }
-}
-
-impl Error for ReplayError {}

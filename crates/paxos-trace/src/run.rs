@@ -4,7 +4,7 @@ use std::{
     collections::BTreeMap,
     error::Error,
     fmt::{self, Write as _},
-    io::{self, BufRead},
+    io::{self, BufRead, Read as _},
 };
 
 use paxos_process::NodeId;
@@ -69,16 +69,19 @@ impl Run {
         let mut bytes = Vec::new();
         loop {
             bytes.clear();
-            if from.read_until(b'\n', &mut bytes).map_err(|error| ReadError::at(number, error))? == 0 {
-                break;
-            }
             number += 1;
-            let line: Json = match serde_json::from_slice(&bytes) {
+            let read = from.by_ref().take(MAX_LINE as u64 + 1).read_until(b'\n', &mut bytes);
+            match read.map_err(|error| ReadError::at(number, error))? {
+                0 => break,
+                length if length <= MAX_LINE => {}
+                _ => return Err(ReadError::at(number, format!("it is longer than {} MiB", MAX_LINE >> 20))),
+            }
+            let line: Json = match serde_json::from_slice(bytes.strip_suffix(b"\n").unwrap_or(&bytes)) {
                 Ok(line) => line,
                 Err(_) if bytes.iter().all(u8::is_ascii_whitespace) => continue,
                 Err(error) => {
                     // Where a life was torn off, nothing follows but the next life.
-                    torn = Some(ReadError::at(number, error));
+                    torn = Some(ReadError::at(number, error.to_string().replace(" at line 1 column ", " in column ")));
                     continue;
                 }
             };
@@ -104,6 +107,10 @@ impl Run {
         }
     }
 }
+
+/// The longest line that is read, in bytes: a message of a megabyte, said twice, is less. What is longer was not written by
+/// a recorder, and is not kept to find that out.
+const MAX_LINE: usize = 16 << 20;
 
 /// The header, and the node whose run it is.
 fn meta(line: &Json) -> Result<(Header, Option<NodeId>), String> {

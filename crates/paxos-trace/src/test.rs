@@ -29,8 +29,12 @@ fn the_run_tells_what_it_told() {{
     let world = World::new(setting, |id| -> {process} {{ {make} }});
     let replayed = script.replay_judged(world, &{judged}, &mut ()).expect(\"every command can be carried out\");
     assert_eq!(replayed.text, SCRIPT);
-    let expected: Vec<_> = script.header.expect.into_iter().collect();
-    assert_eq!(replayed.violated.iter().map(|(invariant, _)| *invariant).collect::<Vec<_>>(), expected);
+    let violated: Vec<_> = replayed.violated.iter().map(|(invariant, _)| *invariant).collect();
+    match script.header.expect {{
+        // One may break others on its way.
+        Some(expected) => assert!(violated.contains(&expected), \"{{violated:?}}\"),
+        None => assert_eq!(violated, []),
+    }}
 }}
 "
     );

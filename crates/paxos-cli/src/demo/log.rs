@@ -86,7 +86,9 @@ impl Log {
             verdict.show(&facts, &mut screen)?;
             if let Some(kept) = directory.kept() {
                 let kept = kept.display();
-                screen.line(&format!("Kept in {kept}, with history.ndjson. `cargo paxos cluster --data {kept}` goes on."))?;
+                screen.line(&format!(
+                    "Kept in {kept}, with history.ndjson. `cargo paxos cluster --data {kept}` goes on."
+                ))?;
             }
         }
         Ok(ExitCode::from(verdict.code()))

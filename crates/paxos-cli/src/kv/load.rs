@@ -13,15 +13,16 @@ use std::{
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
-use paxos_judge::{Verdict, judge, read_history, write_history};
+use paxos_judge::{read_history, write_history};
 use serde_json::json;
 
 use super::Target;
 use crate::{
     args::usage,
+    judge::history,
     load::{Load, Mix, Plan, Seen, Work},
     output::say,
-    search::{UNDECIDED, stop_on_interrupt},
+    search::stop_on_interrupt,
 };
 
 /// Let many clients write and read at a time, and measure how long they wait
@@ -191,19 +192,9 @@ impl Judge {
             Ok(file) => file,
             Err(error) => return Ok(usage(format!("cannot read {name}: {error}"))),
         };
-        let verdict = match read_history(BufReader::new(file)) {
-            Ok(history) => judge(&history),
-            Err(error) => return Ok(usage(format!("{name} is no history: {error}"))),
-        };
-        let (word, text, code) = match verdict {
-            Ok(Verdict::Linearizable { calls, keys }) => {
-                ("linearizable", format!("linearizable: {calls} calls of {keys} keys"), 0)
-            }
-            Ok(Verdict::NotLinearizable(why)) => ("not linearizable", why.to_string(), 1),
-            Ok(Verdict::Undecided { key }) => {
-                ("undecided", format!("undecided: too many calls of key {key:?} overlap"), UNDECIDED)
-            }
-            Err(error) => return Ok(usage(format!("{name}: {error}"))),
+        let (word, text, code) = match history(read_history(BufReader::new(file))) {
+            Ok(judged) => judged,
+            Err(problem) => return Ok(usage(format!("{name} is no history: {problem}"))),
         };
         if self.json {
             say(json!({ "verdict": word, "text": text }));

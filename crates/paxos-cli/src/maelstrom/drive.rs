@@ -2,19 +2,30 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::atomic::{AtomicBool, Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
 use anyhow::bail;
 use paxos_judge::{Action, Before, Call, End};
+use paxos_mutants::Mutant;
 use rand::RngExt as _;
 use serde_json::{Value, json};
 
 use super::{
     rig::{Rig, name},
-    words::{ABSENT, Line, MALFORMED, MISMATCH, NOT_SUPPORTED, UNAVAILABLE},
+    words::{ABSENT, Line, MISMATCH, TIMEOUT, UNAVAILABLE},
 };
+
+/// What is to be run.
+pub(super) struct Plan {
+    pub(super) nodes: usize,
+    pub(super) time: Duration,
+    pub(super) seed: u64,
+    /// A mutant in place of the store.
+    pub(super) mutant: Option<Mutant>,
+}
 
 /// What a run has shown.
 pub(super) struct Seen {
@@ -27,25 +38,37 @@ pub(super) struct Seen {
     pub(super) repeated: u64,
 }
 
-/// Set when the run should end early.
-pub(super) static STOP: AtomicBool = AtomicBool::new(false);
+impl Seen {
+    /// How many reads and writes were answered, and of how many calls nobody knows what came.
+    pub(super) fn counts(&self) -> [usize; 3] {
+        let reads = |call: &&Call| matches!(call.action, Action::Get { .. });
+        let answered = || self.history.iter().filter(|call| matches!(call.end, End::Returned(_)));
+        let unknown = self.history.iter().filter(|call| call.end == End::Unknown).count();
+        let read = answered().filter(reads).count();
+        [read, answered().count() - read, unknown]
+    }
+}
 
-/// Runs a cluster for so long under faults drawn from `seed`, heals it, and reads every key.
-pub(super) fn run(nodes: usize, time: Duration, seed: u64) -> anyhow::Result<Seen> {
+/// Runs a cluster under faults drawn from a seed until its time is over, or `stop` is set; heals it, reads every key, and
+/// writes once more. Memories and logs are in `directory`.
+pub(super) fn run(plan: &Plan, directory: &Path, stop: &AtomicBool) -> anyhow::Result<Seen> {
     let clients = (1..=CLIENTS).map(Client::new).collect();
-    let rig = Rig::new(nodes, seed)?;
-    let mut run = Run { rig, nodes, clients, next: CLIENTS, history: Vec::new(), asked: 0, clock: Instant::now() };
-    if !run.until(|run| run.rig.is_ready(), false)? {
-        bail!("the nodes do not start");
+    let rig = Rig::new(plan.nodes, plan.seed, directory.to_owned(), plan.mutant)?;
+    let (clock, nodes) = (Instant::now(), plan.nodes);
+    let mut run = Run { rig, nodes, clients, next: CLIENTS, history: Vec::new(), wrong: Vec::new(), asked: 0, clock };
+    if !run.until(|run| run.rig.is_ready())? {
+        bail!("the nodes do not start: {}", run.rig.ended().join("; "));
     }
-    run.rage(time)?;
-    let mut wrong = run.rig.heal()?;
-    if !run.until(|run| run.rig.is_ready() && run.clients.iter().all(|client| client.asked.is_none()), false)? {
-        wrong.push("the nodes did not start again".into());
+    run.rage(plan.time, stop)?;
+    let ended = run.rig.heal()?;
+    run.wrong.extend(ended);
+    if !run.until(|run| run.rig.is_ready() && run.clients.iter().all(|client| client.asked.is_none()))? {
+        run.wrong.push("the nodes did not start again".into());
     }
-    run.read_all(&mut wrong)?;
-    wrong.extend(run.rig.ended());
-    let Run { rig, history, .. } = run;
+    run.ask_again()?;
+    let ended = run.rig.ended();
+    run.wrong.extend(ended);
+    let Run { rig, history, wrong, .. } = run;
     Ok(Seen { history, wrong, kills: rig.kills, cuts: rig.cuts, lost: rig.lost, repeated: rig.repeated })
 }
 
@@ -56,6 +79,7 @@ struct Run {
     /// The last client that there has been.
     next: u64,
     history: Vec<Call>,
+    wrong: Vec<String>,
     asked: u64,
     clock: Instant,
 }
@@ -74,6 +98,17 @@ struct Asked {
     deadline: Instant,
 }
 
+impl Asked {
+    /// As the workload calls it.
+    const fn action_name(&self) -> &'static str {
+        match self.action {
+            Action::Get { .. } => "read",
+            Action::CompareAndSwap { .. } => "cas",
+            Action::Put { .. } | Action::Delete { .. } | Action::Append { .. } => "write",
+        }
+    }
+}
+
 impl Client {
     const fn new(id: u64) -> Self {
         Self { id, messages: 0, asked: None }
@@ -86,9 +121,9 @@ impl Run {
     }
 
     /// Faults, one after the other, while clients ask.
-    fn rage(&mut self, time: Duration) -> anyhow::Result<()> {
+    fn rage(&mut self, time: Duration, stop: &AtomicBool) -> anyhow::Result<()> {
         let (end, mut next, mut blow) = (Instant::now() + time, Instant::now(), 0);
-        while Instant::now() < end && !STOP.load(Relaxed) {
+        while Instant::now() < end && !stop.load(Relaxed) {
             if next <= Instant::now() {
                 match blow % 4 {
                     0 | 2 => self.rig.cut(),
@@ -96,7 +131,7 @@ impl Run {
                     _ => self.rig.start_all()?,
                 }
                 blow += 1;
-                next = Instant::now() + Duration::from_millis(self.rig.random.random_range(100..500));
+                next = Instant::now() + Duration::from_millis(self.rig.random.random_range(QUIET));
             }
             self.step(true)?;
         }
@@ -104,13 +139,13 @@ impl Run {
     }
 
     /// Goes on until something is so; false if it does not become so.
-    fn until(&mut self, is_so: impl Fn(&Self) -> bool, asking: bool) -> anyhow::Result<bool> {
+    fn until(&mut self, is_so: impl Fn(&Self) -> bool) -> anyhow::Result<bool> {
         let deadline = Instant::now() + RECOVERY;
         while !is_so(self) {
             if deadline < Instant::now() {
                 return Ok(false);
             }
-            self.step(asking)?;
+            self.step(false)?;
         }
         Ok(true)
     }
@@ -196,8 +231,13 @@ impl Run {
                 before.existed = Some(code == MISMATCH);
                 End::Returned(at)
             }
-            ("error", Some(NOT_SUPPORTED | UNAVAILABLE | MALFORMED), _) => End::Failed(at),
-            _ => End::Unknown,
+            ("error", Some(UNAVAILABLE), _) => End::Failed(at),
+            ("error", Some(TIMEOUT), _) => End::Unknown,
+            // Were this only an unknown outcome, nodes that answer nothing right would be linearizable.
+            _ => {
+                self.wrong.push(format!("{body} is no answer to {}", asked.action_name()));
+                End::Unknown
+            }
         };
         self.ended(client, Some(action), end);
     }
@@ -213,19 +253,26 @@ impl Run {
         }
     }
 
-    /// Reads every key until there is an answer.
-    fn read_all(&mut self, wrong: &mut Vec<String>) -> anyhow::Result<()> {
+    /// Reads every key, and writes one, until each is answered: all is well, so the cluster must get on.
+    fn ask_again(&mut self) -> anyhow::Result<()> {
         let keys: BTreeSet<_> = self.history.iter().map(|call| call.key.clone()).collect();
+        let reads = keys.into_iter().map(|key| (key, false));
         let deadline = Instant::now() + RECOVERY;
-        for key in keys {
-            let read = self.history.len();
-            while !self.history[read..].iter().any(|call| matches!(call.end, End::Returned(_))) {
+        for (key, writes) in reads.chain([("0".to_owned(), true)]).collect::<Vec<_>>() {
+            let before = self.history.len();
+            while !self.history[before..].iter().any(|call| matches!(call.end, End::Returned(_))) {
                 if deadline < Instant::now() {
-                    wrong.push(format!("key {key} could not be read in {RECOVERY:?} after all was healed"));
+                    let done = if writes { "written" } else { "read" };
+                    self.wrong.push(format!("key {key} could not be {done} in {RECOVERY:?} after all was healed"));
                     return Ok(());
                 }
-                self.say(0, key.clone(), Action::Get { result: None });
-                self.until(|run| run.clients[0].asked.is_none(), false)?;
+                let action = if writes {
+                    Action::Put { value: (self.asked + 1).to_string(), before: Before::default() }
+                } else {
+                    Action::Get { result: None }
+                };
+                self.say(0, key.clone(), action);
+                self.until(|run| run.clients[0].asked.is_none())?;
             }
         }
         Ok(())
@@ -241,11 +288,14 @@ fn json_of(number: &str) -> Value {
     serde_json::from_str(number).unwrap_or_default()
 }
 
-const CLIENTS: u64 = 5;
+const CLIENTS: u64 = 8;
+/// From one fault to the next, in milliseconds. An election takes half a second, and most of what can be wrong shows only where
+/// somebody leads on one side, and somebody who does not know that on the other.
+const QUIET: std::ops::Range<u64> = 200..1_500;
 /// Keys at a time, and how many operations until there are others.
 const KEYS: u64 = 3;
 const PHASE: u64 = 400;
-/// How long a client waits for an answer: longer than nothing comes of it at times.
-const PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a client waits for an answer, as one of Maelstrom does: an election fits into it.
+const PATIENCE: Duration = Duration::from_millis(1_000);
 /// How long the nodes may take to get on when all is well.
 const RECOVERY: Duration = Duration::from_secs(30);

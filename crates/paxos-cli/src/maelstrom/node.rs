@@ -15,10 +15,11 @@ use std::{
 };
 
 use anyhow::{Context as _, bail};
-use paxos_kv::{Ask, Command, Failure, Found, Outcome, Output, Reply, Request, Service, Written};
-use paxos_messages::multi::{Record, Timer};
+use paxos_kv::{Ask, Batch, Command, Failure, Found, Outcome, Output, Reply, Request, Service, Written};
+use paxos_messages::multi::{Message, Record, Timer};
 use paxos_multi::Replica;
-use paxos_node::{Answers, Clock, Local, Outbox, Postbox, Store, drive, mailbox};
+use paxos_mutants::{Mutant, WrongService};
+use paxos_node::{Answers, Clock, Local, Postbox, Store, drive, mailbox};
 use paxos_process::{NodeId, NodeSet, Process};
 use paxos_quorums::Quorums;
 use serde_json::{Value, json};
@@ -29,15 +30,28 @@ use tokio::{
 use tracing::{debug, info, warn};
 
 use super::{
+    lines::{Lines, id, reply, write},
     once::{self, Heard, Session},
     words::{ABSENT, Asked, Init, Line, MALFORMED, MISMATCH, NOT_SUPPORTED, Refusal, TIMEOUT, UNAVAILABLE, Work},
 };
-use crate::{
-    node::{Replicated, identity},
-    output::try_say,
-};
+use crate::node::identity;
 
-type Message = <Replicated as Process>::Message;
+/// A node of the store, right or wrong.
+trait Served:
+    Process<
+        Message = Message<Batch>,
+        Record = Record<Batch>,
+        Timer = Timer,
+        Request: From<Request> + Send,
+        Output = Output,
+    > + Send
+    + 'static
+{
+}
+
+impl Served for Service<Replica<Batch>> {}
+
+impl Served for WrongService {}
 
 /// What the node waits for.
 enum Event {
@@ -57,12 +71,12 @@ impl Drop for Ending {
     }
 }
 
-/// Runs until stdin is closed. The memories of all nodes are below `directory`.
+/// Runs until stdin is closed, as the store or as a mutant of it. The memories of all nodes are below `directory`.
 ///
 /// # Errors
 ///
 /// When the memory cannot be opened, or fails.
-pub(super) fn run(directory: &Path) -> anyhow::Result<()> {
+pub(super) fn run(directory: &Path, mutant: Option<Mutant>) -> anyhow::Result<()> {
     let (events, heard) = mpsc::unbounded_channel();
     let lines = events.clone();
     thread::spawn(move || {
@@ -73,15 +87,25 @@ pub(super) fn run(directory: &Path) -> anyhow::Result<()> {
         let _ = lines.send(Event::Closed);
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    runtime.block_on(serve(directory, events, heard))
+    let right = |id, quorums| {
+        Service::new(Replica::new(id, quorums, paxos_multi::Options::default()), paxos_kv::Options::default())
+    };
+    match mutant {
+        None => runtime.block_on(serve(directory, right, events, heard)),
+        Some(mutant) => {
+            let wrong = |id, quorums| WrongService::new(Some(mutant), id, quorums, paxos_kv::Options::default());
+            runtime.block_on(serve(directory, wrong, events, heard))
+        }
+    }
 }
 
-async fn serve(
+async fn serve<P: Served>(
     directory: &Path,
+    fresh: impl Fn(NodeId, Quorums) -> P,
     events: mpsc::UnboundedSender<Event>,
     mut heard: mpsc::UnboundedReceiver<Event>,
 ) -> anyhow::Result<()> {
-    let mut running: Option<(Arc<Node>, thread::JoinHandle<()>)> = None;
+    let mut running: Option<(Arc<Node<P>>, thread::JoinHandle<()>)> = None;
     while let Some(event) = heard.recv().await {
         let text = match event {
             Event::Line(text) => text,
@@ -99,7 +123,7 @@ async fn serve(
             Some((node, _)) => node.hear(line, text.len()),
             None if line.body["type"] == "init" => match serde_json::from_value::<Init>(line.body.clone()) {
                 Ok(init) => {
-                    running = Some(Node::start(init, directory, events.clone())?);
+                    running = Some(Node::start(init, directory, &fresh, events.clone())?);
                     reply(&line, json!({ "type": "init_ok" }));
                 }
                 Err(error) => reply(&line, Refusal::new(MALFORMED, error).body()),
@@ -119,12 +143,12 @@ async fn serve(
 /// A client's question is the service's own.
 struct Answering;
 
-impl Answers<Replicated> for Answering {
+impl<P: Served> Answers<P> for Answering {
     type Ask = Ask;
     type Reply = Reply;
 
-    fn ask(&mut self, token: u64, ask: Ask) -> Request {
-        Request::client(token, ask)
+    fn ask(&mut self, token: u64, ask: Ask) -> P::Request {
+        Request::client(token, ask).into()
     }
 
     fn answered(&mut self, output: Output, tell: &mut dyn FnMut(u64, Reply)) {
@@ -134,38 +158,22 @@ impl Answers<Replicated> for Answering {
     }
 }
 
-/// The way out: one line for each message and each node.
-struct Lines {
-    me: usize,
-    names: Vec<String>,
-}
-
-impl Outbox<Message> for Lines {
-    fn send(&mut self, to: NodeSet, message: &Message) {
-        let body = json!({ "type": "paxos", "message": message });
-        for (index, name) in self.names.iter().enumerate() {
-            if to.contains(id(index)) {
-                write(&self.names[self.me], name, &body);
-            }
-        }
-    }
-}
-
 /// A node that has been told who it is.
-struct Node {
+struct Node<P: Served> {
     me: usize,
     names: Vec<String>,
-    postbox: Postbox<Replicated, Answering>,
+    postbox: Postbox<P, Answering>,
     session: tokio::sync::Mutex<Option<Session>>,
     heard: Mutex<Heard>,
     /// Who waits for an answer of another node. The numbers are random: an answer to an earlier life is to nobody.
     forwards: Mutex<BTreeMap<u64, oneshot::Sender<Reply>>>,
 }
 
-impl Node {
+impl<P: Served> Node<P> {
     fn start(
         init: Init,
         directory: &Path,
+        fresh: impl FnOnce(NodeId, Quorums) -> P,
         events: mpsc::UnboundedSender<Event>,
     ) -> anyhow::Result<(Arc<Self>, thread::JoinHandle<()>)> {
         let Init { node_id, node_ids: names } = init;
@@ -176,8 +184,7 @@ impl Node {
         let memory = directory.join(&node_id);
         let (mut store, recovered) = Store::<Record<_>>::open(&memory, identity(id(me), "maelstrom", &quorums))?;
         info!(target: "paxos::maelstrom", node = node_id, memory = %memory.display(), records = recovered.len(), "ready");
-        let replica = Replica::new(id(me), quorums, paxos_multi::Options::default());
-        let mut service = Service::new(replica, paxos_kv::Options::default());
+        let mut service = fresh(id(me), quorums);
         let (postbox, inbox) = mailbox(INBOX);
         let durations = |timer| match timer {
             Timer::Heartbeat => HEARTBEAT..=HEARTBEAT,
@@ -343,25 +350,6 @@ fn told(done: Option<Reply>) -> Result<Value, Refusal> {
         Some(Reply::Done(Outcome::Failed(failure @ Failure::StoreFull))) => Err(Refusal::new(UNAVAILABLE, failure)),
         _ => Err(Refusal::new(TIMEOUT, "nobody knows whether it was done")),
     }
-}
-
-/// Answers a line, if it wants an answer.
-fn reply(line: &Line, mut body: Value) {
-    if !line.body["msg_id"].is_null() {
-        body["in_reply_to"] = line.body["msg_id"].clone();
-        write(&line.dest, &line.src, &body);
-    }
-}
-
-fn write(src: &str, dest: &str, body: &Value) {
-    if let Err(error) = try_say(json!({ "src": src, "dest": dest, "body": body })) {
-        warn!(target: "paxos::maelstrom", %error, "a line is lost"); // as any message may be
-    }
-}
-
-/// Nodes are numbered as they are named in init.
-const fn id(index: usize) -> NodeId {
-    NodeId(index as u8 + 1)
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

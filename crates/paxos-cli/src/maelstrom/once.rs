@@ -1,6 +1,6 @@
 //! Each thing that a client asks is done once: also when its line comes twice, or its command is asked again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use paxos_kv::{Command, Operation, SessionId};
 use serde_json::Value;
@@ -36,6 +36,8 @@ impl Session {
 #[derive(Default)]
 pub(super) struct Heard {
     by: BTreeMap<String, BTreeMap<u64, Option<Value>>>,
+    /// The same clients, the one first who has been here the longest.
+    clients: VecDeque<String>,
 }
 
 /// What a line is.
@@ -51,6 +53,12 @@ pub(super) enum Line {
 impl Heard {
     /// A client says the message with this number.
     pub(super) fn hear(&mut self, client: &str, message: u64) -> Line {
+        if !self.by.contains_key(client) {
+            self.clients.push_back(client.to_owned());
+            if CLIENTS < self.clients.len() {
+                self.clients.pop_front().map(|gone| self.by.remove(&gone));
+            }
+        }
         let heard = self.by.entry(client.to_owned()).or_default();
         match heard.get(&message) {
             Some(Some(answer)) => return Line::Answered(answer.clone()),
@@ -77,6 +85,8 @@ impl Heard {
 
 /// How many messages of a client are known again. A client of Maelstrom has one under way, and numbers them upwards.
 const KEPT: usize = 1_024;
+/// How many clients are known again. Maelstrom has a few at a time, and a new one for each that heard nothing.
+const CLIENTS: usize = 1_024;
 
 #[cfg(test)]
 mod tests {
@@ -92,6 +102,16 @@ mod tests {
         assert!(matches!(heard.hear("c1", 1), Line::Answered(answer) if answer == 7));
         (2..2 + KEPT as u64).for_each(|message| assert!(matches!(heard.hear("c1", message), Line::New)));
         assert!(matches!(heard.hear("c1", 1), Line::Repeated), "forgotten, and too old to be new");
+    }
+
+    #[test]
+    fn clients_that_have_gone_are_forgotten() {
+        let mut heard = Heard::default();
+        for client in 0..3 * CLIENTS {
+            assert!(matches!(heard.hear(&format!("c{client}"), 1), Line::New));
+        }
+        assert_eq!((heard.by.len(), heard.clients.len()), (CLIENTS, CLIENTS));
+        assert!(matches!(heard.hear(&format!("c{}", 3 * CLIENTS - 1), 1), Line::Repeated));
     }
 
     #[test]

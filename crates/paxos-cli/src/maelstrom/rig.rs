@@ -5,31 +5,26 @@ use std::{
     env,
     fs::File,
     io::{BufRead as _, BufReader, Write as _},
-    process::{Child, ChildStdin, Command, Stdio},
+    path::PathBuf,
+    process::{ChildStdin, Command, Stdio},
     sync::mpsc::{self, Receiver, Sender},
     thread,
     time::{Duration, Instant},
 };
 
 use anyhow::Context as _;
+use paxos_mutants::Mutant;
 use rand::RngExt as _;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng as _};
 use serde_json::json;
-use tempfile::TempDir;
 
 use super::words::Line;
+use crate::process::Guarded;
 
-/// A process, killed when it is dropped.
+/// A process, killed when it is dropped. It would end by itself, too, when its stdin does.
 struct Running {
-    child: Child,
+    child: Guarded,
     stdin: ChildStdin,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }
 
 /// A line under way.
@@ -43,7 +38,9 @@ struct Parcel {
 /// All nodes and their network.
 pub(super) struct Rig {
     pub(super) random: ChaCha8Rng,
-    directory: TempDir,
+    /// Of memories and logs.
+    directory: PathBuf,
+    mutant: Option<Mutant>,
     nodes: Vec<Option<Running>>,
     lives: Vec<u64>,
     ready: Vec<bool>,
@@ -62,12 +59,12 @@ pub(super) struct Rig {
 }
 
 impl Rig {
-    pub(super) fn new(count: usize, seed: u64) -> anyhow::Result<Self> {
-        let directory = TempDir::with_prefix("paxos-maelstrom-").context("cannot create a temporary directory")?;
+    pub(super) fn new(count: usize, seed: u64, directory: PathBuf, mutant: Option<Mutant>) -> anyhow::Result<Self> {
         let (sender, lines) = mpsc::channel();
         let mut rig = Self {
             random: ChaCha8Rng::seed_from_u64(seed),
             directory,
+            mutant,
             nodes: (0..count).map(|_| None).collect(),
             lives: vec![0; count],
             ready: vec![false; count],
@@ -95,18 +92,13 @@ impl Rig {
         if self.nodes[node].is_some() {
             return Ok(());
         }
-        let log = self.directory.path().join(format!("{}.log", name(node)));
+        let log = self.directory.join(format!("{}.log", name(node)));
         let log = File::options().create(true).append(true).open(log).context("cannot write a log")?;
-        let mut child = Command::new(env::current_exe().context("cannot find this program")?)
-            .args(["maelstrom", "--dir"])
-            .arg(self.directory.path())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .context("cannot start a node")?;
-        let stdin = child.stdin.take().context("a node has no stdin")?;
-        let stdout = BufReader::new(child.stdout.take().context("a node has no stdout")?);
+        let mut command = Command::new(env::current_exe().context("cannot find this program")?);
+        command.args(["maelstrom", "--dir"]).arg(&self.directory);
+        command.args(self.mutant.iter().flat_map(|mutant| ["--mutant", mutant.name()]));
+        let mut child = Guarded::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(log))?;
+        let (stdin, stdout) = (child.take_stdin(), BufReader::new(child.take_stdout()));
         let sender = self.sender.clone();
         thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
         self.nodes[node] = Some(Running { child, stdin });
@@ -147,7 +139,7 @@ impl Rig {
     pub(super) fn ended(&mut self) -> Vec<String> {
         let mut ended = Vec::new();
         for (node, running) in self.nodes.iter_mut().enumerate() {
-            let status = running.as_mut().and_then(|running| running.child.try_wait().ok().flatten());
+            let status = running.as_mut().and_then(|running| running.child.ends_by(Instant::now()));
             if let Some(status) = status {
                 *running = None;
                 ended.push(format!("{} has ended by itself: {status}", name(node)));

@@ -75,6 +75,34 @@ fn the_run_is_judged(local: &Local) {
     fs::write(&file, &script).unwrap();
     let (code, told, _) = run(paxos("run --no-diagram").arg(&file));
     assert!(code == 0 && told.trim_end() == script.trim_end(), "it tells something else");
+
+    // Merged into the run of one world, it is the same in every form; and so is its script, but for the clock.
+    let one = local.path().join("one.run");
+    let (code, merged, stderr) = run(&mut with_runs("trace --to run"));
+    assert_eq!(code, 0, "{stderr}");
+    fs::write(&one, &merged).unwrap();
+    // What it is from is said in a comment.
+    let without_origin =
+        |text: &str| text.lines().filter(|line| !line.contains(" From ")).collect::<Vec<_>>().join("\n");
+    for form in ["text", "script", "test", "mermaid", "svg", "tla", "run"] {
+        let [of_three, of_one] = [&mut with_runs("trace"), paxos("trace").arg(&one)].map(|command| {
+            let (code, text, stderr) = run(command.args(["--to", form]));
+            assert_eq!(code, 0, "{form}: {stderr}");
+            without_origin(&text)
+        });
+        assert!(of_three == of_one && !of_one.is_empty(), "{form} is another");
+    }
+    let (code, again, stderr) = run(paxos("trace --to run").arg(&file));
+    assert_eq!(code, 0, "{stderr}");
+    let without_clock = |text: &str| {
+        let line = |line| {
+            let mut line: Value = serde_json::from_str(line).unwrap();
+            line.as_object_mut().unwrap().remove("at_ns");
+            line
+        };
+        text.lines().map(line).collect::<Vec<_>>()
+    };
+    assert!(without_clock(&again) == without_clock(&merged), "the script is another run");
 }
 
 #[test]

@@ -109,7 +109,13 @@ fn a_record_that_was_touched_does_not_come_back() {
         left.remove(found);
         left.join("\n") + "\n"
     };
+    let lines: Vec<&str> = text.lines().collect();
+    let copied = lines.iter().position(|line| line.contains("\"ev\":\"duplicated\"")).expect("something is copied");
+    let other = |line: &&&str| line.contains("\"ev\":\"duplicated\"") && !line.contains(&lines[copied][20..]);
+    let other = lines.iter().find(other).expect("something else is, too");
+    let another_copied = [&lines[..copied], &[other], &lines[copied + 1..]].concat().join("\n");
     for (touched, expected) in [
+        (another_copied, "was copied, and another message is received"),
         (without("\"ev\":\"meta\""), "line 1: a run begins with its `meta`"),
         (without("\"ev\":\"synced\""), "which n2 has not sent by then"),
         (without("\"ev\":\"request\""), "goes off, which n2 has not set"),
@@ -123,4 +129,11 @@ fn a_record_that_was_touched_does_not_come_back() {
         let found = said(touched);
         assert!(found.contains(expected), "{found:?} does not say {expected:?}");
     }
+}
+
+#[test]
+fn a_line_without_end_is_refused_and_not_kept() {
+    use std::io::{BufReader, Read as _, repeat};
+    let error = Run::read(BufReader::new((&b"\n"[..]).chain(repeat(b'[')))).unwrap_err();
+    assert_eq!(error.to_string(), "line 2: it is longer than 16 MiB");
 }
