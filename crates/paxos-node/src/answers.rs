@@ -17,6 +17,13 @@ pub trait Answers<P: Process> {
     /// What a client may hear.
     type Reply: Serialize + Send + 'static;
 
+    /// Whether this concerns the node and not what it is there for, such as how it is: then operators may ask it, for whom
+    /// there is room when there is none for clients. Nobody else asks as an operator, so it should cost little.
+    fn concerns_node(&self, ask: &Self::Ask) -> bool {
+        let _ = ask;
+        false
+    }
+
     /// The request that comes of it when the client with this token asks.
     fn ask(&mut self, token: u64, ask: Self::Ask) -> P::Request;
 

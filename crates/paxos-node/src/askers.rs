@@ -55,6 +55,8 @@ struct Connection<R> {
     batch: Vec<Answer<R>>,
     /// Weighs them.
     scale: Scale,
+    /// It is an operator's.
+    operates: bool,
 }
 
 impl<R: Serialize> Askers<R> {
@@ -70,9 +72,18 @@ impl<R: Serialize> Askers<R> {
         }
     }
 
-    pub(crate) fn connected(&mut self, connection: u64, answers: mpsc::UnboundedSender<Parcel<R>>) {
+    pub(crate) fn connected(&mut self, connection: u64, operates: bool, answers: mpsc::UnboundedSender<Parcel<R>>) {
         let scale = Scale::new(self.unsaid.clone());
-        self.connections.insert(connection, Connection { answers, batch: Vec::new(), scale });
+        self.connections.insert(connection, Connection { answers, batch: Vec::new(), scale, operates });
+    }
+
+    pub(crate) fn operates(&self, connection: u64) -> bool {
+        self.connections.get(&connection).is_some_and(|connection| connection.operates)
+    }
+
+    /// Tells an operator that it has asked what only clients may.
+    pub(crate) fn refuse(&mut self, connection: u64, id: u64) {
+        self.say(connection, Answer::Refused(id, "an operator asks only what concerns the node".into()));
     }
 
     pub(crate) fn gone(&mut self, connection: u64) {
@@ -80,9 +91,10 @@ impl<R: Serialize> Askers<R> {
         self.left = true;
     }
 
-    /// The token of what a connected client asks; none if it is told to come back because too many wait.
+    /// The token of what a connected client asks; none if it is told to come back because too many wait. Operators are few,
+    /// and ask little.
     pub(crate) fn admit(&mut self, connection: u64, id: u64, bytes: usize) -> Option<u64> {
-        if self.is_full(bytes) {
+        if self.is_full(bytes) && !self.operates(connection) {
             self.say(connection, Answer::Busy(id));
             return None;
         }
@@ -110,7 +122,8 @@ impl<R: Serialize> Askers<R> {
     pub(crate) fn flush(&mut self) {
         for connection in self.answered.drain(..) {
             if let Some(connection) = self.connections.get_mut(&connection) {
-                let _ = connection.answers.send(connection.scale.parcel(std::mem::take(&mut connection.batch))); // it may be leaving
+                let parcel = connection.scale.parcel(std::mem::take(&mut connection.batch));
+                let _ = connection.answers.send(parcel); // it may be leaving
             }
         }
     }
@@ -170,7 +183,7 @@ mod tests {
     fn answers_find_their_askers_in_one_parcel_per_batch() {
         let mut askers = Askers::new();
         let (sender, mut answers) = mpsc::unbounded_channel();
-        askers.connected(7, sender);
+        askers.connected(7, false, sender);
         let tokens: Vec<_> = [50, 51, 50].map(|id| askers.admit(7, id, 1).unwrap()).into();
         let (reply, here) = oneshot::channel();
         let token = askers.admit_here(reply).unwrap();
@@ -189,8 +202,8 @@ mod tests {
     fn who_has_left_is_forgotten() {
         let mut askers = Askers::<char>::new();
         let (sender, answers) = mpsc::unbounded_channel();
-        askers.connected(1, sender.clone());
-        askers.connected(2, sender);
+        askers.connected(1, false, sender.clone());
+        askers.connected(2, false, sender);
         let (gone, stays) = (askers.admit(1, 0, 10).unwrap(), askers.admit(2, 0, 5).unwrap());
         let mut forgotten = Vec::new();
         askers.sweep(|token| forgotten.push(token));
@@ -208,7 +221,7 @@ mod tests {
     fn too_many_are_told_to_come_back() {
         let mut askers = Askers::<char>::new();
         let (sender, mut answers) = mpsc::unbounded_channel();
-        askers.connected(1, sender);
+        askers.connected(1, false, sender);
         let tokens: Vec<_> = (0..WAITING as u64).map(|id| askers.admit(1, id, 1).unwrap()).collect();
         assert_eq!(askers.admit(1, 77, 1), None);
         askers.flush();
@@ -216,5 +229,32 @@ mod tests {
         askers.tell(tokens[0], 'a');
         assert!(askers.admit(1, 77, WAITING_BYTES).is_none(), "bytes count too");
         assert!(askers.admit(1, 77, 1).is_some());
+    }
+
+    #[test]
+    fn operators_have_room_when_clients_have_none() {
+        let mut askers = Askers::<char>::new();
+        let (sender, mut answers) = mpsc::unbounded_channel();
+        askers.connected(1, false, mpsc::unbounded_channel().0);
+        askers.connected(2, true, sender);
+        (0..WAITING as u64).for_each(|id| assert!(askers.admit(1, id, 1).is_some()));
+        assert!(!askers.operates(1) && askers.operates(2));
+        let token = askers.admit(2, 7, 1).expect("there is room");
+        askers.tell(token, 'a');
+        askers.refuse(2, 8);
+        askers.flush();
+        let [Answer::Reply(7, 'a'), Answer::Refused(8, _)] = answers.try_recv().unwrap().answers[..] else { panic!() };
+    }
+
+    /// It was told to come back, and left: both in one batch of the process.
+    #[test]
+    fn who_goes_before_the_batch_is_over_takes_its_answers_off_the_scale() {
+        let mut askers = Askers::<String>::new();
+        askers.connected(1, false, mpsc::unbounded_channel().0);
+        askers.say(1, Answer::Reply(1, "x".repeat(1000)));
+        assert!(askers.unsaid.bytes() > 1000);
+        askers.gone(1);
+        askers.flush();
+        assert_eq!(askers.unsaid.bytes(), 0);
     }
 }

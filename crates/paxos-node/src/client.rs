@@ -43,10 +43,35 @@ impl<Q: Serialize, O: DeserializeOwned> Client<Q, O> {
         key: Option<&Key>,
         deadline: Instant,
     ) -> Result<Self, ClientError> {
+        Self::reach(address, cluster, key, Who::Client, deadline)
+    }
+
+    /// The same as an operator, who may ask what [concerns the node](crate::Answers::concerns_node) and nothing else, and
+    /// for whom there are places when all those of clients are taken.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`connect`](Self::connect).
+    pub fn operate(
+        address: SocketAddr,
+        cluster: &str,
+        key: Option<&Key>,
+        deadline: Instant,
+    ) -> Result<Self, ClientError> {
+        Self::reach(address, cluster, key, Who::Operator, deadline)
+    }
+
+    fn reach(
+        address: SocketAddr,
+        cluster: &str,
+        key: Option<&Key>,
+        who: Who,
+        deadline: Instant,
+    ) -> Result<Self, ClientError> {
         let mut stream = TcpStream::connect_timeout(&address, left(deadline)?).map_err(ClientError::Unreachable)?;
         stream.set_nodelay(true)?;
         let mut inbound = Inbound::new();
-        let calling = Calling::new(cluster, key, Who::Client)?;
+        let calling = Calling::new(cluster, key, who)?;
         write(&mut stream, calling.hello(), deadline)?;
         let greeting = pull(&mut stream, &mut inbound, deadline)?;
         let reached = calling.greeted(greeting).map_err(ClientError::Refused)?;

@@ -43,7 +43,7 @@ where
         heard.admitted = true;
         match who {
             Who::Peer { .. } => line.values::<M>(&mut heard.values),
-            Who::Client => line.values::<(u64, Q)>(&mut heard.values),
+            Who::Client | Who::Operator => line.values::<(u64, Q)>(&mut heard.values),
         }
     });
     heard.ended(ended)

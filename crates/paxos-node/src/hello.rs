@@ -16,7 +16,7 @@
 //!
 //! | value | bytes of the payload |
 //! |---|---|
-//! | Hello | version u16 │ cluster: length u64, text │ keyed u8 (0, 1) │ nonce 32 │ who: u32, 0 a peer, 1 a client; a peer goes on: its node u8 │ the node it looks for u8 │ membership: length u64, text │ protocol: length u64, text |
+//! | Hello | version u16 │ cluster: length u64, text │ keyed u8 (0, 1) │ nonce 32 │ who: u32, 0 a peer, 1 a client, 2 an operator; a peer goes on: its node u8 │ the node it looks for u8 │ membership: length u64, text │ protocol: length u64, text |
 //! | Challenge | 0 u32 │ node u8 │ keyed u8; with a key: nonce 32 │ proof 32 |
 //! | Proof | proof 32 |
 //! | Ok(()) | 0 u32 |
@@ -66,6 +66,8 @@ pub(crate) enum Who {
     },
     /// Somebody who asks. It need not know what nodes say to each other.
     Client,
+    /// Somebody who looks after the node, and asks only what concerns it: there are places for that beside those of clients.
+    Operator,
 }
 
 /// The answer to a hello, or why whoever said it may not stay.
@@ -124,7 +126,7 @@ impl Hello {
                  same on every node",
                 own.membership
             )),
-            Who::Peer { .. } | Who::Client => Ok(&self.who),
+            Who::Peer { .. } | Who::Client | Who::Operator => Ok(&self.who),
         }
     }
 }
@@ -221,7 +223,7 @@ pub(crate) const fn is_private(address: SocketAddr) -> bool {
 }
 
 /// Of everything that goes over a connection; the header of a frame has a version of its own.
-pub(crate) const VERSION: u16 = 6;
+pub(crate) const VERSION: u16 = 7;
 /// The longest payload, and the most memory, that anybody is worth who has not proved anything, in bytes.
 pub(crate) const STRANGER: usize = 1024;
 
@@ -283,9 +285,9 @@ mod tests {
         for rest in [&[][..], &[1, 2, 3], &[0; 90]] {
             let bytes = [&[9, 0], rest].concat();
             let Err(ReadError::Wrong(reason)) = Hello::read(&bytes) else { panic!("it is understood") };
-            assert_eq!(reason, "it speaks version 9 of the protocol, this node speaks 6");
+            assert_eq!(reason, "it speaks version 9 of the protocol, this node speaks 7");
         }
-        assert!(Hello::read(&[6]).is_err() && Hello::read(&[6, 0, 0]).is_err());
+        assert!(Hello::read(&[7]).is_err() && Hello::read(&[7, 0, 0]).is_err());
     }
 
     #[test]

@@ -14,11 +14,11 @@
 //! ```
 //!
 //! Around it, in reading order: `environment` is what the loop needs (a [`Disk`], an [`Outbox`], an [`Observer`]);
-//! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`], `askers` and `parcel`; `store` is a
-//! disk, a log that knows its owner, and `faults` one that fails; `stats` counts, and `metrics` says what. `hello` is how a
-//! connection begins, `key` and `seal` how both ends prove that they belong together, `wire` what goes over it then; `link` is the connections
-//! out, `listen` and `serve` are those that come in, `told` is how much of it is logged, `limit` how much one may ask;
-//! `heard` is both ends without a socket, for those who throw bytes at them.
+//! `local` is the inbox, the [`Clock`] and the waiting clients, with `mailbox`, [`Answers`], `askers` and `parcel`;
+//! `store` is a disk, a log that knows its owner, and `faults` one that fails; `stats` counts, and `metrics` says what.
+//! `hello` is how a connection begins, `key` and `seal` how both ends prove that they belong together, `wire` what goes
+//! over it then; `link` is the connections out, `listen` and `serve` are those that come in, `told` is how much of it is
+//! logged, `limit` how much one may ask; `heard` is both ends without a socket, for those who throw bytes at them.
 //! [`Node`] is all of it together. On the other side are [`Client`], which asks one thing at a time, and
 //! [`Connection`], which asks thousands.
 //!
@@ -72,7 +72,8 @@
 //! | a client | what it has said: a buffer and a frame | `ROOM` + `MAX_FRAME` = 1.25 MiB | `CLIENTS` = 4096 |
 //! | | what it has not read, and the last answer, or refusals of what one read brought | `UNREAD` + 1.75 MiB | |
 //! | | answers that wait for that to be read | `UNSAID` = 16 MiB, and short ones: `UNANSWERED` = 8192 of at most 256 bytes | |
-//! | all clients | answers that wait, but for short ones | `UNSAID_BY_ALL` = 256 MiB | |
+//! | all clients | answers that wait, but for short ones and one of each client | `UNSAID_BY_ALL` = 256 MiB | |
+//! | an operator | as a client, with 4 requests without an answer | | `OPERATORS` = 16 |
 //! | a peer that calls | a buffer and a frame | 1.25 MiB | one each |
 //! | a peer that is called | messages that wait, and as much that is being written | 2 × `QUEUE` = 32 MiB | one each |
 //! | | what it says: a buffer and a frame | 1.25 MiB | |

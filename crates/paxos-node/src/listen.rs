@@ -12,6 +12,7 @@
 use std::{
     collections::{BTreeMap, VecDeque},
     convert::Infallible,
+    fmt::Display,
     io,
     net::SocketAddr,
     sync::{
@@ -58,6 +59,8 @@ pub(crate) struct Reception<P: Process, A: Answers<P>> {
     /// Who has connected and proved nothing, the one who has waited the longest first. Losing the sender ends it.
     strangers: Mutex<VecDeque<(u64, oneshot::Sender<Infallible>)>>,
     pub(crate) clients: Arc<Semaphore>,
+    /// Places of those who look after the node, also when it has clients enough.
+    operators: Arc<Semaphore>,
     /// A number for each connection.
     connections: AtomicU64,
     /// The connection that speaks for each peer. A new one takes the place of the old, which is dead as a rule.
@@ -68,7 +71,7 @@ pub(crate) struct Reception<P: Process, A: Answers<P>> {
 /// Whoever has been greeted, and how it is spoken with.
 enum Guest {
     Peer(NodeId, Caller),
-    Client(OwnedSemaphorePermit, Caller),
+    Client { place: OwnedSemaphorePermit, operates: bool, caller: Caller },
 }
 
 impl<P, A> Reception<P, A>
@@ -94,6 +97,7 @@ where
             here: HERE,
             strangers: Mutex::default(),
             clients: Arc::new(Semaphore::new(CLIENTS)),
+            operators: Arc::new(Semaphore::new(OPERATORS)),
             connections: AtomicU64::new(0),
             speaking: Mutex::default(),
             told: Told::new(Instant::now()),
@@ -129,7 +133,9 @@ where
         self.leave(connection);
         let (ended, known) = match greeted {
             Ok(Guest::Peer(peer, caller)) => (self.hear(peer, caller).await, true),
-            Ok(Guest::Client(_place, caller)) => (self.serve(connection, caller).await, true),
+            Ok(Guest::Client { place: _place, operates, caller }) => {
+                (self.serve(connection, operates, caller).await, true)
+            }
             Err(error) => (Err(error), false),
         };
         match ended {
@@ -168,8 +174,11 @@ where
         let mut caller = Caller { stream, inbound: Inbound::new(), says: Seal::none() };
         let late = |_| ReadError::Wrong(format!("it has not said who it is in {HANDSHAKE:?}"));
         let refused = match timeout(HANDSHAKE, self.examine(&mut caller)).await.map_err(late)? {
-            Ok((Who::Client, place)) => return Ok(Guest::Client(place.expect("a client has a place"), caller)),
             Ok((Who::Peer { id, .. }, _)) => return Ok(Guest::Peer(id, caller)),
+            Ok((who @ (Who::Client | Who::Operator), place)) => {
+                let (place, operates) = (place.expect("a client has a place"), who == Who::Operator);
+                return Ok(Guest::Client { place, operates, caller });
+            }
             Err(ReadError::Wrong(reason)) => reason,
             Err(error) => return Err(error),
         };
@@ -209,14 +218,15 @@ where
                 return Err(ReadError::Wrong(format!("{id} is no peer of {}", self.own.node)));
             }
             Who::Peer { .. } => None,
-            Who::Client => match Arc::clone(&self.clients).try_acquire_owned() {
-                Ok(place) => Some(place),
-                Err(_) => {
-                    return Err(ReadError::Wrong(format!("{} has {CLIENTS} clients already", self.own.node)));
-                }
-            },
+            Who::Client => Some(self.place(&self.clients, format_args!("{CLIENTS} clients"))?),
+            Who::Operator => Some(self.place(&self.operators, format_args!("{OPERATORS} operators"))?),
         };
         Ok((who.clone(), place))
+    }
+
+    fn place(&self, of: &Arc<Semaphore>, taken: impl Display) -> Result<OwnedSemaphorePermit, ReadError> {
+        let full = |_| ReadError::Wrong(format!("{} has {taken} already", self.own.node));
+        Arc::clone(of).try_acquire_owned().map_err(full)
     }
 
     /// Brings a peer's messages to the process, until it leaves or another connection speaks for it. Says meanwhile
@@ -326,6 +336,8 @@ impl Caller {
 const STRANGERS: usize = 64;
 /// Clients at a time.
 pub(crate) const CLIENTS: usize = 4096;
+/// Operators at a time.
+const OPERATORS: usize = 16;
 /// For saying who it is.
 const HANDSHAKE: Duration = Duration::from_secs(5);
 /// A client may be silent so long. One that only waits says now and then that it is there.

@@ -112,7 +112,9 @@ impl<P: Process, A: Answers<P>> Local<P, A> {
             }
             Input::Asks { connection, asks } => {
                 for asked in asks {
-                    if let Some(token) = self.askers.admit(connection, asked.id, asked.bytes) {
+                    if self.askers.operates(connection) && !self.answers.concerns_node(&asked.ask) {
+                        self.askers.refuse(connection, asked.id);
+                    } else if let Some(token) = self.askers.admit(connection, asked.id, asked.bytes) {
                         batch.push(Event::Request(self.answers.ask(token, asked.ask)));
                     }
                 }
@@ -122,7 +124,7 @@ impl<P: Process, A: Answers<P>> Local<P, A> {
                     batch.push(Event::Request(self.answers.ask(token, ask)));
                 }
             }
-            Input::Connected { connection, answers } => self.askers.connected(connection, answers),
+            Input::Connected { connection, operates, answers } => self.askers.connected(connection, operates, answers),
             Input::Gone { connection } => self.askers.gone(connection),
             Input::Stop => self.stopping = true,
         }

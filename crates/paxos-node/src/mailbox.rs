@@ -23,8 +23,8 @@ pub(crate) enum Input<P: Process, A: Answers<P>> {
         /// What they say.
         messages: Vec<P::Message>,
     },
-    /// A client has connected; its answers go here.
-    Connected { connection: u64, answers: mpsc::UnboundedSender<Parcel<A::Reply>> },
+    /// A client has connected, or an operator; its answers go here.
+    Connected { connection: u64, operates: bool, answers: mpsc::UnboundedSender<Parcel<A::Reply>> },
     /// A connected client asks.
     Asks { connection: u64, asks: Vec<Asked<A::Ask>> },
     /// A client has left.
@@ -103,15 +103,17 @@ impl<P: Process, A: Answers<P>> Postbox<P, A> {
         self.shared.lock().count
     }
 
-    /// What a connected client asks; given back when there is no room.
+    /// What a connected client asks; given back when there is no room. Operators have as much as peers.
     pub(crate) fn asks(
         &self,
         connection: u64,
+        operates: bool,
         asks: Vec<Asked<A::Ask>>,
         bytes: usize,
     ) -> Result<(), Vec<Asked<A::Ask>>> {
         let count = asks.len();
-        self.put(Input::Asks { connection, asks }, count, bytes, self.shared.room / 2).map_err(|input| match input {
+        let room = if operates { self.shared.room } else { self.shared.room / 2 };
+        self.put(Input::Asks { connection, asks }, count, bytes, room).map_err(|input| match input {
             Input::Asks { asks, .. } => asks,
             Input::Messages { .. } | Input::Connected { .. } | Input::Gone { .. } | Input::Ask { .. } | Input::Stop => {
                 unreachable!("it is what was put in")

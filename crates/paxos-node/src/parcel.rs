@@ -29,6 +29,13 @@ pub(crate) struct Parcel<R> {
 #[derive(Clone, Default)]
 pub(crate) struct Unsaid(Arc<AtomicUsize>);
 
+#[cfg(test)]
+impl Unsaid {
+    pub(crate) fn bytes(&self) -> usize {
+        self.0.load(Relaxed)
+    }
+}
+
 /// What a parcel weighs. It is taken off the scale when this is dropped: the parcel is said, or its connection is no more.
 #[derive(Default)]
 pub(crate) struct Weight {
@@ -57,15 +64,13 @@ impl Scale {
         Self { own: Unsaid::default(), all, bytes: 0 }
     }
 
-    /// `answer`, if there is room for it, and otherwise that it is put away.
+    /// `answer`, if there is room for it, and otherwise that it is put away. For whoever has nothing unsaid there always is,
+    /// however much the others have left unread.
     pub(crate) fn weigh<R: Serialize>(&mut self, answer: Answer<R>) -> Answer<R> {
         // What cannot be encoded is found out by whoever tries to say it.
         let bytes = encoded_len(&answer).unwrap_or(MAX_PAYLOAD);
-        let room = |unsaid: &Unsaid, most: usize| unsaid.0.load(Relaxed) + bytes <= most;
         let answer = match answer {
-            Answer::Reply(id, _) if SHORT < bytes && !(room(&self.own, UNSAID) && room(&self.all, UNSAID_BY_ALL)) => {
-                return Answer::Withheld(id);
-            }
+            Answer::Reply(id, _) if SHORT < bytes && !self.has_room(bytes) => return Answer::Withheld(id),
             answer => answer,
         };
         for unsaid in [&self.own, &self.all] {
@@ -75,6 +80,11 @@ impl Scale {
         answer
     }
 
+    fn has_room(&self, bytes: usize) -> bool {
+        let (own, all) = (self.own.0.load(Relaxed), self.all.0.load(Relaxed));
+        own == 0 || (own + bytes <= UNSAID && all + bytes <= UNSAID_BY_ALL)
+    }
+
     /// What has been weighed since the last time, as a parcel.
     pub(crate) fn parcel<R>(&mut self, answers: Vec<Answer<R>>) -> Parcel<R> {
         let bytes = std::mem::take(&mut self.bytes);
@@ -82,8 +92,14 @@ impl Scale {
     }
 }
 
-/// Bytes of answers that are made and not said, to one client and to all. Far more than one frame, so that whoever has read
-/// everything always hears something.
+/// A connection that goes takes its batch with it: what was weighed and did not become a parcel is off the scale, too.
+impl Drop for Scale {
+    fn drop(&mut self) {
+        drop(self.parcel::<()>(Vec::new()));
+    }
+}
+
+/// Bytes of answers that are made and not said, to one client and to all.
 pub(crate) const UNSAID: usize = 16 << 20;
 const UNSAID_BY_ALL: usize = 256 << 20;
 /// An answer of so many bytes is never put away: all that tell what came of a write are shorter.
@@ -107,7 +123,7 @@ mod tests {
         assert_eq!(answers[999], Answer::Withheld(999));
         assert_eq!(scale.weigh(Answer::Reply(5, "short".to_owned())), Answer::Reply(5, "short".into()));
         drop(scale.parcel(answers));
-        assert_eq!((scale.own.0.load(Relaxed), scale.all.0.load(Relaxed)), (0, 0));
+        assert_eq!((scale.own.bytes(), scale.all.bytes()), (0, 0));
         assert!(scale.weigh(long(7)) == long(7), "there is room again");
     }
 
@@ -116,16 +132,28 @@ mod tests {
         let all = Unsaid::default();
         let mut parcels = Vec::new();
         let most = UNSAID_BY_ALL / UNSAID;
-        for _ in 0..most {
+        for _ in 0..=most {
             let mut scale = Scale::new(all.clone());
             let answers = (0..1000).map(|id| scale.weigh(long(id))).collect();
             parcels.push(scale.parcel(answers));
         }
         let mut last = Scale::new(all.clone());
-        let heard =
-            (0..100).map(|id| last.weigh(long(id))).filter(|answer| matches!(answer, Answer::Reply(..))).count();
-        assert!(heard < 100 && all.0.load(Relaxed) <= UNSAID_BY_ALL, "{heard} are said");
+        let full = all.bytes();
+        let mut heard = || (0..100).filter(|id| matches!(last.weigh(long(*id)), Answer::Reply(..))).count();
+        assert_eq!(heard(), 1, "who has read everything hears something, whatever the others have left unread");
+        assert_eq!(heard(), 0);
         parcels.pop();
-        assert!(last.weigh(long(7)) == long(7), "there is room again");
+        assert!(heard() > 1, "there is room again");
+        assert!(full <= UNSAID_BY_ALL);
+    }
+
+    #[test]
+    fn what_was_weighed_and_never_sent_is_off_the_scale_with_its_connection() {
+        let all = Unsaid::default();
+        let mut scale = Scale::new(all.clone());
+        assert_eq!(scale.weigh(long(1)), long(1));
+        assert!(all.bytes() > 1 << 19);
+        drop(scale);
+        assert_eq!(all.bytes(), 0);
     }
 }

@@ -2,9 +2,11 @@
 //!
 //! All that one read brings goes to the process as one parcel, and all that one batch of the process answers comes
 //! back as one. What a client can make the node hold is limited: so many requests without an answer, and so many bytes
-//! of answers that are made or on their way to it. A request too many is refused, which says that it will not be carried out. Answers
-//! too many wait, however much there is to say; nothing more is heard of the client meanwhile. One that reads nothing
-//! for a while is left.
+//! of answers that are made or on their way to it. A request too many is refused, which says that it will not be carried
+//! out. Answers too many wait, however much there is to say; nothing more is heard of the client meanwhile. One that reads
+//! nothing for a while is left.
+//!
+//! An operator is served like a client, with less of everything.
 
 use std::{
     time::{Duration, Instant},
@@ -39,21 +41,27 @@ where
     /// Answers a client's requests until it leaves or does what no client should. No client keeps its place for ever:
     /// not one that says nothing, nor one that does not read. It may have vanished without a word, and nothing would
     /// tell.
-    pub(crate) async fn serve(&self, connection: u64, caller: Caller) -> Result<(), ReadError> {
+    pub(crate) async fn serve(&self, connection: u64, operates: bool, caller: Caller) -> Result<(), ReadError> {
         let (sender, answers) = mpsc::unbounded_channel();
-        self.postbox.put_always(Input::Connected { connection, answers: sender });
-        self.stats.client_connected();
+        self.postbox.put_always(Input::Connected { connection, operates, answers: sender });
+        if !operates {
+            self.stats.client_connected();
+        }
         let Caller { stream, inbound, says } = caller;
         let mut serving = Serving {
             connection,
             postbox: &self.postbox,
             caller: Caller { stream, inbound, says: Seal::none() },
+            operates,
             saying: Saying::new(says),
             asks: Vec::new(),
         };
-        let ended = serving.run(answers, self.idle, self.stalled).await;
+        let idle = if operates { self.idle.min(LOOKS) } else { self.idle };
+        let ended = serving.run(answers, idle, self.stalled).await;
         self.postbox.put_always(Input::Gone { connection });
-        self.stats.client_left();
+        if !operates {
+            self.stats.client_left();
+        }
         if let Err(ReadError::Wrong(reason)) = &ended {
             serving.farewell(reason).await;
         }
@@ -66,6 +74,7 @@ struct Serving<'a, P: Process, A: Answers<P>> {
     connection: u64,
     postbox: &'a Postbox<P, A>,
     caller: Caller,
+    operates: bool,
     saying: Saying<A::Reply>,
     /// What one read has brought.
     asks: Vec<Asked<A::Ask>>,
@@ -128,6 +137,7 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
 
     /// Gives the process what has arrived, or says for each request why not.
     fn hear(&mut self) -> Result<(), ReadError> {
+        let most = if self.operates { UNANSWERED_OPERATOR } else { UNANSWERED };
         let Self { caller: Caller { inbound, .. }, saying, asks, .. } = self;
         let bytes = read(inbound, asks)?;
         let mut refused = Vec::new();
@@ -135,7 +145,7 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
             let answer = if MAX_REQUEST < asked.bytes - ID {
                 let reason = format!("it takes {} bytes; the limit is {MAX_REQUEST}", asked.bytes - ID);
                 Answer::Refused(asked.id, reason)
-            } else if UNANSWERED <= saying.unanswered {
+            } else if most <= saying.unanswered {
                 Answer::Busy(asked.id)
             } else {
                 saying.unanswered += 1;
@@ -146,7 +156,7 @@ impl<P: Process, A: Answers<P>> Serving<'_, P, A> {
         });
         if !self.asks.is_empty() {
             let asks = std::mem::take(&mut self.asks);
-            if let Err(asks) = self.postbox.asks(self.connection, asks, bytes) {
+            if let Err(asks) = self.postbox.asks(self.connection, self.operates, asks, bytes) {
                 self.saying.unanswered -= asks.len();
                 refused.extend(asks.iter().map(|asked| Answer::Busy(asked.id)));
             }
@@ -221,6 +231,10 @@ fn read<Q: DeserializeOwned>(inbound: &mut Inbound, asks: &mut Vec<Asked<Q>>) ->
 const ID: usize = size_of::<u64>();
 /// Requests of one client whose answers are not on their way; more are refused.
 pub(crate) const UNANSWERED: usize = 8192;
+/// The same of an operator, who has room in the process when clients have none.
+const UNANSWERED_OPERATOR: usize = 4;
+/// An operator may be silent so long: others may want to look.
+const LOOKS: Duration = Duration::from_secs(5);
 /// When so many bytes are on their way to a client, the next answers wait, and so do its requests.
 const UNREAD: usize = 4 << 20;
 /// Room for requests that is kept between two reads.

@@ -163,7 +163,7 @@ fn hangs_up(address: SocketAddr, says: &[u8], why: &str) {
     assert!(answer.contains(why), "{why:?} in {answer:?}");
 }
 
-/// A frame as others would write it: the hello of version 6 has a version, a cluster, whether there is a key, a nonce,
+/// A frame as others would write it: the hello of version 7 has a version, a cluster, whether there is a key, a nonce,
 /// and who (0 a peer, with its node, the node it looks for, its membership and its protocol; 1 a client).
 fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
     let mut bytes = Vec::new();
@@ -174,7 +174,7 @@ fn frame<T: serde::Serialize>(value: &T) -> Vec<u8> {
 const NONCE: [u8; 32] = [7; 32];
 
 fn hello(cluster: &str, keyed: bool, peer: u8, to: u8, membership: &str) -> Vec<u8> {
-    frame(&(6_u16, cluster, keyed, NONCE, 0_u32, peer, to, membership, PROTOCOL))
+    frame(&(7_u16, cluster, keyed, NONCE, 0_u32, peer, to, membership, PROTOCOL))
 }
 
 #[test]

@@ -97,7 +97,7 @@ fn conflict(problem: &str) -> clap::Error {
     clap::Error::raw(ErrorKind::ArgumentConflict, format!("{problem}\n"))
 }
 
-/// A client that asks one thing of one node.
+/// An operator, who asks one thing of one node, also when that has no place for another client.
 type Asker = paxos_node::Client<Asked, Replied>;
 
 /// A cluster, as far as it is known.
@@ -173,7 +173,7 @@ impl Target {
         for &address in &self.0.to {
             let (name, key, answers) = (self.0.name.clone(), key.cloned(), answers.clone());
             thread::spawn(move || {
-                let asked = Asker::connect(address, &name, key.as_ref(), deadline).map(|client| client.node());
+                let asked = Asker::operate(address, &name, key.as_ref(), deadline).map(|client| client.node());
                 let _ = answers.send((address, asked)); // it may be too late
             });
         }
@@ -209,7 +209,7 @@ impl Target {
         asked: &Asked,
         deadline: Instant,
     ) -> Result<Replied, ClientError> {
-        let mut client = Asker::connect(address, &config.cluster, config.key.as_ref(), deadline)?;
+        let mut client = Asker::operate(address, &config.cluster, config.key.as_ref(), deadline)?;
         client.ask(asked, deadline)
     }
 

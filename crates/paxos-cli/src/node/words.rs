@@ -154,6 +154,13 @@ impl Answers<Replicated> for Answering {
     type Ask = Asked;
     type Reply = Replied;
 
+    fn concerns_node(&self, asked: &Asked) -> bool {
+        match asked {
+            Asked::Status | Asked::Inspect | Asked::Transfer(_) => true,
+            Asked::Execute(_) | Asked::Read(_) | Asked::ReadStale(_) => false,
+        }
+    }
+
     fn ask(&mut self, token: u64, asked: Asked) -> Request {
         let ask = match asked {
             Asked::Execute(command) => Ask::Execute(command),

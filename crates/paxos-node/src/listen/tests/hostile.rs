@@ -114,6 +114,39 @@ fn whoever_comes_when_all_places_are_taken_is_told_so_and_who_has_one_is_served(
 }
 
 #[test]
+fn who_looks_after_a_node_has_a_place_when_clients_have_none() {
+    let (mut reception, inbox) = reception(None, PATIENCE);
+    Arc::get_mut(&mut reception).unwrap().clients = Arc::new(Semaphore::new(0));
+    runtime().block_on(async {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listening = tokio::spawn(Arc::clone(&reception).run(listener));
+        let deadline = Instant::now() + PATIENCE;
+        let client = crate::Connection::<u8, u8>::connect(address, "test", None, deadline).await;
+        assert!(matches!(client, Err(crate::ClientError::Refused(_))));
+        let operate = || async move {
+            let operate = move || crate::Client::<u8, u8>::operate(address, "test", None, deadline);
+            tokio::task::spawn_blocking(operate).await.unwrap()
+        };
+        let mut operators = Vec::new();
+        for _ in 0..OPERATORS {
+            operators.push(operate().await.expect("there is a place"));
+        }
+        match operate().await {
+            Err(crate::ClientError::Refused(reason)) => assert!(reason.contains("16 operators already"), "{reason}"),
+            other => panic!("{:?}", other.map(drop)),
+        }
+        assert_eq!(reception.stats.counts().clients, 0, "they are no clients");
+        operators.pop();
+        until("a place is given back", || reception.operators.available_permits() == 1).await;
+        operate().await.expect("there is a place");
+        listening.abort();
+    });
+    let operates = |input: &Input<_, Silent>| matches!(input, Input::Connected { operates: true, .. });
+    assert_eq!(inputs(&inbox).iter().filter(|input| operates(input)).count(), OPERATORS + 1);
+}
+
+#[test]
 fn a_peer_that_does_not_read_costs_a_queue_and_no_more() {
     let (peer, other) = (NodeId(2), NodeId(3));
     let address = "127.0.0.1:1".parse().unwrap();
