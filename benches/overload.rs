@@ -24,7 +24,6 @@
 
 use std::{
     collections::BTreeMap,
-    env,
     path::Path,
     process::ExitCode,
     sync::Arc,
@@ -32,50 +31,42 @@ use std::{
 };
 
 use benches::{
-    asked::{Asked, Understood},
     overload::{Crowd, Figures, Ledger, Silent, Watched, closed_loop, open_loop, raise_open_files},
-    report::load_average,
-    service::{Cluster, Program},
+    rig::Rig,
+    service::Cluster,
 };
 use paxos_kv::client::{Client, Config};
 use paxos_process::NodeId;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::{
     runtime::{Builder, Runtime},
     time::sleep,
 };
 
 fn main() -> ExitCode {
-    let asked = match Asked::read(env::args().skip(1), Understood { flags: &["--quick", "--json"], values: &[] }) {
-        Ok(asked) => asked,
-        Err(instead) => return instead.end(USAGE),
-    };
     let files = raise_open_files(); // before the nodes are started, which have as many
-    // Below the target directory and not in the system's temporary directory, which may be memory.
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let program = Program::build(temporary.parent().expect("a folder in the target directory"));
-    let dir = tempfile::tempdir_in(temporary).expect("a directory on the disk");
-    let cluster = Cluster::start(&program, dir.path());
-    cluster.answers(&program);
+    let rig = match Rig::set_up(Path::new(env!("CARGO_TARGET_TMPDIR")), USAGE) {
+        Ok(rig) => rig,
+        Err(code) => return code,
+    };
+    rig.say_load_average();
+    let cluster = rig.cluster("overload");
     let config = Config { deadline: PATIENCE, ..cluster.config() };
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let (quick, json) = (asked.has("--quick") || !asked.is_bench(), asked.has("--json"));
-    let mut bench = Bench { program, cluster, config, runtime, quick, json, files, rows: 0, held: true };
-    bench.say_load_average();
+    let mut bench = Bench { rig, cluster, config, runtime, files, rows: 0, held: true };
     bench.open();
     bench.crowd();
     bench.silent();
-    bench.say_load_average();
+    bench.rig.say_load_average();
     if bench.held { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 struct Bench {
-    program: Program,
+    // Before the rig: a cluster ends before its directory goes.
     cluster: Cluster,
+    rig: Rig,
     config: Config,
     runtime: Runtime,
-    quick: bool,
-    json: bool,
     /// So many files may be open.
     files: usize,
     /// How many rows there have been: each has keys of its own.
@@ -92,21 +83,8 @@ struct Closed {
 }
 
 impl Bench {
-    fn say(&self, text: &str, figures: &Value) {
-        if self.json {
-            println!("{figures}");
-        } else {
-            println!("{text}");
-        }
-    }
-
-    fn say_load_average(&self) {
-        let load = load_average();
-        self.say(&format!("load average {load}"), &json!({ "load_average": load }));
-    }
-
     fn lasts(&self, seconds: u64) -> Duration {
-        Duration::from_secs(if self.quick { seconds.div_ceil(3) } else { seconds })
+        Duration::from_secs(if self.rig.quick { seconds.div_ceil(3) } else { seconds })
     }
 
     fn ledger(&mut self) -> Arc<Ledger> {
@@ -122,7 +100,7 @@ impl Bench {
     fn holds(&mut self, what: &str, ledger: &Ledger, memory: Option<u64>, limit: u64) -> bool {
         let patient = Client::new(self.cluster.config());
         let checked = self.runtime.block_on(ledger.check(&patient));
-        let agreed = self.cluster.agrees(&self.program).map(drop);
+        let agreed = self.cluster.agrees(&self.rig.program).map(drop);
         let small = match memory {
             Some(memory) if limit < memory => {
                 Err(format!("a node took {} MiB, and {} are allowed", mib(memory), mib(limit)))
@@ -132,8 +110,7 @@ impl Bench {
         match checked.and(agreed).and(small) {
             Ok(()) => true,
             Err(why) => {
-                self.say(&format!("{what}: void: {why}"), &json!({ "bench": what, "void": why }));
-                self.held = false;
+                self.held = self.rig.void(what, &why);
                 false
             }
         }
@@ -145,7 +122,7 @@ impl Bench {
         if !self.holds("capacity", &ledger, memory, SMALL) {
             return;
         }
-        self.say(
+        self.rig.say(
             &format!(
                 "closed loop of {CALLERS} callers: {:.0} writes/s, p50 {:.1} ms, p99 {:.1} ms
 open loop; all that was acknowledged is there, nothing is that was refused, all nodes hold the same state
@@ -171,7 +148,7 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
         let Figures { asked, accepted, latency: [p50, p99, p999], shares: [refused, unknown], late: behind } =
             ledger.figures(offered.began, offered.ended);
         let asked = offered.rate(asked);
-        self.say(
+        self.rig.say(
             &format!(
                 "{part:>5}x {asked:>10.0} {accepted:>10.0} {p50:>9.1} {p99:>9.1} {p999:>9.1} {:>7.2}% {:>7.2}% {behind:>10.0} {:>9}",
                 refused * 1e2,
@@ -199,7 +176,7 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
             return;
         }
         let Figures { accepted, latency: [p50, p99, p999], shares: [refused, unknown], .. } = figures;
-        self.say(
+        self.rig.say(
             &format!(
                 "{what:<32} {accepted:>9.0} {p50:>8.1} {p99:>8.1} {p999:>9.1} {:>7.2}% {:>7.2}% {:>9}",
                 refused * 1e2,
@@ -220,7 +197,7 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
     fn crowd(&mut self) {
         let clients = self.clients(ACTIVE);
         let count = IDLE.min(self.files.saturating_sub(FILES));
-        self.say(
+        self.rig.say(
             &format!(
                 "{ACTIVE} clients that write, and a crowd\n{:<32}  writes/s   p50 ms   p99 ms  p99.9 ms  refused  unknown  node MiB",
                 ""
@@ -238,12 +215,16 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
         let more = self.runtime.block_on(Crowd::gather(&self.config, &[leader], count));
         self.show_crowd("the leader", count, &more, began);
         let let_in = more.idle.len();
+        let looked = self.cluster.status(&self.rig.program).map(drop);
         let full = self.closed(&clients, ACTIVE, self.lasts(4));
         let present = [crowd.present(), more.present()];
-        drop(more); // whoever looks at the nodes is a client too, and needs a place
+        drop(more); // whoever looks what the store holds is a client, and needs a place
         self.show_closed("beside a full leader", LARGE, &full);
+        if let Err(why) = looked {
+            self.held = self.rig.void("kv status beside a full leader", &why);
+        }
         let gone = present != [crowd.idle.len(), let_in];
-        self.say(
+        self.rig.say(
             &format!("{} and {} of the idle ones were there until then", present[0], present[1]),
             &json!({ "bench": "crowd at the end", "present": present, "void": gone }),
         );
@@ -255,7 +236,7 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
 
     fn show_crowd(&self, to: &str, count: usize, crowd: &Crowd, began: Instant) {
         let (seconds, told) = (began.elapsed().as_secs_f64(), &crowd.refused);
-        self.say(
+        self.rig.say(
             &format!(
                 "{count} connect to {to}: {} are let in after {seconds:.1} s; others are told {told:?}",
                 crowd.idle.len()
@@ -280,10 +261,11 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
             Ok(silent) => {
                 self.active(&clients, &format!("beside {ACTIVE} that read nothing"), HUGE, self.lasts(10));
                 let began = Instant::now();
-                // They are left thirty seconds after they have read the last byte.
+                // They are left thirty seconds after they have read the last byte. Whoever has read everything hears
+                // something, so there is something that each of them does not read.
                 let left = self.until(leader, |clients| clients <= before);
                 let seconds = began.elapsed().as_secs_f64();
-                self.say(
+                self.rig.say(
                     &format!("those that read nothing are left: {left}, {seconds:.0} s later"),
                     &json!({ "bench": "silent", "left": left, "seconds": seconds }),
                 );
@@ -292,8 +274,7 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
                 self.active(&clients, "after they are left", HUGE, self.lasts(4));
             }
             Err(why) => {
-                self.say(&format!("silent: void: {why}"), &json!({ "bench": "silent", "void": why }));
-                self.held = false;
+                self.held = self.rig.void("silent", &why);
             }
         }
     }
@@ -309,15 +290,14 @@ open loop; all that was acknowledged is there, nothing is that was refused, all 
             None
         });
         if leader.is_none() {
-            self.say("nobody leads: void", &json!({ "bench": "leader", "void": "nobody leads" }));
-            self.held = false;
+            self.held = self.rig.void("leader", "nobody leads");
         }
         leader
     }
 
     /// How many clients a node has.
     fn clients_of(&self, node: NodeId) -> usize {
-        let status = self.cluster.status(&self.program).unwrap_or_default();
+        let status = self.cluster.status(&self.rig.program).unwrap_or_default();
         let names: BTreeMap<_, _> =
             status.iter().filter_map(|told| Some((told["node"].as_str()?, told["clients"].as_u64()?))).collect();
         names.get(node.to_string().as_str()).map_or(0, |count| usize::try_from(*count).unwrap_or(usize::MAX))

@@ -25,43 +25,29 @@
 //! reads every record, and applies those that its last snapshot in the log does not hold. Many commands that came
 //! together are one record. Logs have just been written, so they are read from the system's memory, not the disk.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-    time::Instant,
-};
+use std::{fs, path::Path, process::ExitCode, time::Instant};
 
 use benches::{
-    asked::{Asked, Understood},
-    report::{load_average, quantile, verdict},
-    service::{Cluster, Program},
+    report::{quantile, verdict},
+    rig::Rig,
+    service::Cluster,
 };
 use serde_json::{Value, json};
 
 fn main() -> ExitCode {
-    let asked = match Asked::read(env::args().skip(1), Understood { flags: &["--quick", "--json"], values: &[] }) {
-        Ok(asked) => asked,
-        Err(instead) => return instead.end(USAGE),
+    let rig = match Rig::set_up(Path::new(env!("CARGO_TARGET_TMPDIR")), USAGE) {
+        Ok(rig) => rig,
+        Err(code) => return code,
     };
-    // Below the target directory and not in the system's temporary directory, which may be memory.
-    let temporary = Path::new(env!("CARGO_TARGET_TMPDIR"));
-    let program = Program::build(temporary.parent().expect("a folder in the target directory"));
-    let dir = tempfile::tempdir_in(temporary).expect("a directory on the disk");
-    // Without `--bench` this is `cargo test`, which wants to know only that it runs.
-    let quick = asked.has("--quick") || !asked.is_bench();
-    let bench = Bench { program, quick, json: asked.has("--json"), dir: dir.path().into() };
-    bench.say_load_average();
+    rig.say_load_average();
+    let bench = Bench { rig };
     let measured = [bench.load(), bench.fail_over(), bench.restart()];
-    bench.say_load_average();
+    bench.rig.say_load_average();
     if measured == [true; 3] { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 struct Bench {
-    program: Program,
-    quick: bool,
-    json: bool,
-    dir: PathBuf,
+    rig: Rig,
 }
 
 /// What was seen in one round of a load.
@@ -84,29 +70,9 @@ struct Row {
 type Spread = [f64; 3];
 
 impl Bench {
-    fn say(&self, text: &str, figures: &Value) {
-        if self.json {
-            println!("{figures}");
-        } else {
-            println!("{text}");
-        }
-    }
-
-    fn say_load_average(&self) {
-        let load = load_average();
-        self.say(&format!("load average {load}"), &json!({ "load_average": load }));
-    }
-
-    /// Says that something was not measured, and why.
-    fn void(&self, what: &str, why: &str) -> bool {
-        self.say(&format!("{what}: void: {why}"), &json!({ "bench": what, "void": why }));
-        false
-    }
-
     /// As the other two, whether all was measured.
     fn load(&self) -> bool {
-        let cluster = Cluster::start(&self.program, &self.dir.join("load"));
-        cluster.answers(&self.program);
+        let cluster = self.rig.cluster("load");
         let mut rows = CLIENTS.map(|clients| Row { clients, rounds: Ok(Vec::new()) });
         for round in 0..ROUNDS {
             // Each round begins with another number, so that none always follows the same one.
@@ -119,7 +85,7 @@ impl Bench {
                 }
             }
         }
-        self.say(
+        self.rig.say(
             "puts of 256 bytes; all were done, and all nodes hold the same state afterwards
  clients   writes/s  least to most     p50 ms  p99 ms  least to most  p99.9 ms  syncs/write  bytes/write  cpu µs/write of nodes",
             &json!({ "bench": "load", "value_bytes": VALUE, "rounds": ROUNDS, "seconds": self.seconds() }),
@@ -128,7 +94,7 @@ impl Bench {
     }
 
     fn seconds(&self) -> &'static str {
-        if self.quick { "1" } else { "6" }
+        if self.rig.quick { "1" } else { "6" }
     }
 
     /// One round of a load, after a second of warming up.
@@ -137,7 +103,7 @@ impl Bench {
         let before = self.counts(cluster)?;
         let said = self.put(cluster, clients, self.seconds(), VALUE)?;
         let after = self.counts(cluster)?;
-        cluster.agrees(&self.program)?;
+        cluster.agrees(&self.rig.program)?;
         let number = |name: &str| said[name].as_f64().ok_or(format!("no {name} in {said}"));
         let answered = number("answered")?;
         Ok(Seen {
@@ -153,7 +119,7 @@ impl Bench {
     fn put(&self, cluster: &Cluster, clients: &str, seconds: &str, bytes: &str) -> Result<Value, String> {
         let load = ["kv", "load", "--cluster", cluster.place(), "--puts", "--json"];
         let how = ["--clients", clients, "--seconds", seconds, "--value-size", bytes];
-        let said = self.program.ask(&[load.as_slice(), &how].concat())?;
+        let said = self.rig.program.ask(&[load.as_slice(), &how].concat())?;
         if said["not_done"] == 0 && said["unknown"] == 0 && said["answered"].as_u64().is_some_and(|count| 0 < count) {
             return Ok(said);
         }
@@ -165,7 +131,7 @@ impl Bench {
 
     /// Syncs, bytes appended and seconds of processor time of all nodes together.
     fn counts(&self, cluster: &Cluster) -> Result<[f64; 3], String> {
-        let nodes = cluster.status(&self.program)?;
+        let nodes = cluster.status(&self.rig.program)?;
         Ok([total(&nodes, "syncs"), total(&nodes, "bytes_appended"), cluster.processor_seconds()])
     }
 
@@ -173,14 +139,14 @@ impl Bench {
         let clients = row.clients;
         let rounds = match &row.rounds {
             Ok(rounds) => rounds,
-            Err(why) => return self.void(&format!("load of {clients} clients"), why),
+            Err(why) => return self.rig.void(&format!("load of {clients} clients"), why),
         };
         let over = |figure: &dyn Fn(&Seen) -> f64| spread(rounds.iter().map(figure).collect());
         let rate = over(&|seen| seen.rate);
         let [p50, p99, p999] = [0, 1, 2].map(|nth: usize| over(&|seen| seen.latency[nth]));
         let [syncs, bytes, cpu] = [0, 1, 2].map(|nth: usize| over(&|seen| seen.costs[nth]));
         let answered: f64 = rounds.iter().map(|seen| seen.answered).sum();
-        self.say(
+        self.rig.say(
             &format!(
                 "{clients:>8} {:>10.0}  {:<16} {:>7.2} {:>7.2}  {:<13} {:>9.2} {:>12.3} {:>12.0} {:>12.1}",
                 rate[0],
@@ -197,9 +163,9 @@ impl Bench {
                 "p99_ms": p99, "p99.9_ms": p999, "syncs_per_write": syncs, "bytes_per_write": bytes,
                 "cpu_seconds_per_write": cpu, "answered": answered, "not_done": 0, "unknown": 0, "same_state": true }),
         );
-        if clients == "1024" && !self.quick {
+        if clients == "1024" && !self.rig.quick {
             let (fast, soon) = (100_000.0 <= rate[0], p99[0] <= 30.0);
-            self.say(
+            self.rig.say(
                 &format!(
                     "100,000 writes/s at 1024 clients: {}; p99 of at most 30 ms: {}",
                     verdict(fast),
@@ -212,25 +178,25 @@ impl Bench {
     }
 
     fn fail_over(&self) -> bool {
-        let (demos, kills) = if self.quick { (1, "2") } else { (4, "5") };
+        let (demos, kills) = if self.rig.quick { (1, "2") } else { (4, "5") };
         let (mut gaps, mut unknown) = (Vec::new(), 0);
         for demo in 0..demos {
-            let dir = self.dir.join(format!("demo-{demo}"));
-            let verdict = match self.program.demo(dir.to_str().expect("a path of text"), kills) {
+            let dir = self.rig.dir(&format!("demo-{demo}"));
+            let verdict = match self.rig.program.demo(dir.to_str().expect("a path of text"), kills) {
                 Ok(verdict) if verdict["verdict"] == "held" => verdict,
-                Ok(verdict) => return self.void("fail-over", &verdict.to_string()),
-                Err(why) => return self.void("fail-over", &why),
+                Ok(verdict) => return self.rig.void("fail-over", &verdict.to_string()),
+                Err(why) => return self.rig.void("fail-over", &why),
             };
             gaps.extend(verdict["fail_over_ms"].as_array().into_iter().flatten().filter_map(Value::as_f64));
             unknown += verdict["unknown"].as_u64().unwrap_or(0);
             fs::remove_dir_all(&dir).expect("the directory of this demonstration");
         }
         if gaps.is_empty() {
-            return self.void("fail-over", "no leader was killed");
+            return self.rig.void("fail-over", "no leader was killed");
         }
         let [median, least, most] = spread(gaps.clone());
-        let [heartbeat, election] = ["--heartbeat", "--election"].map(|option| self.program.default_of(option));
-        self.say(
+        let [heartbeat, election] = ["--heartbeat", "--election"].map(|option| self.rig.program.default_of(option));
+        self.rig.say(
             &format!(
                 "{} leaders killed under load, heartbeat {heartbeat}, election {election} ms (the defaults): {median:.0} ms \
                  without an acknowledged write in the median, {least:.0} to {most:.0}; {unknown} operations of unknown outcome",
@@ -245,15 +211,13 @@ impl Bench {
     fn restart(&self) -> bool {
         match self.restarts() {
             Ok(()) => true,
-            Err(why) => self.void("restart", &why),
+            Err(why) => self.rig.void("restart", &why),
         }
     }
 
     fn restarts(&self) -> Result<(), String> {
-        let wanted = if self.quick { 50_000 } else { 1_000_000 };
-        let dir = self.dir.join("restart");
-        let cluster = Cluster::start(&self.program, &dir);
-        cluster.answers(&self.program);
+        let wanted = if self.rig.quick { 50_000 } else { 1_000_000 };
+        let cluster = self.rig.cluster("restart");
         let mut commands = 0;
         // Little at a time: with half as many again the logs are so long that they are cut.
         while commands < wanted {
@@ -264,9 +228,9 @@ impl Bench {
         let (mut readies, mut answers, mut records) = (Vec::new(), Vec::new(), u64::MAX);
         for _ in 0..ROUNDS {
             let start = Instant::now();
-            let cluster = Cluster::start(&self.program, &dir);
+            let cluster = Cluster::start(&self.rig.program, &self.rig.dir("restart"));
             readies.push(start.elapsed().as_secs_f64());
-            cluster.answers(&self.program);
+            cluster.answers(&self.rig.program);
             answers.push(start.elapsed().as_secs_f64());
             for node in &written {
                 let (name, all) =
@@ -285,7 +249,7 @@ impl Bench {
             return Err(format!("a log of {bytes} bytes does not hold {commands} commands"));
         }
         let (ready, answered) = (spread(readies), spread(answers));
-        self.say(
+        self.rig.say(
             &format!(
                 "restart with {commands} small commands in each log, as {records} records or more of {:.1} MiB or more, none \
                  cut by a checkpoint, all replayed: all nodes ready after {:.2} s ({:.2} to {:.2}), the first answer after \
@@ -306,7 +270,7 @@ impl Bench {
 
     /// What the nodes say of themselves, if they hold the same state and no checkpoint has cut a log.
     fn uncut(&self, cluster: &Cluster) -> Result<Vec<Value>, String> {
-        let nodes = cluster.agrees(&self.program)?;
+        let nodes = cluster.agrees(&self.rig.program)?;
         match total(&nodes, "checkpoints") {
             0.0 => Ok(nodes),
             cut => Err(format!("{cut} checkpoints have cut the logs: what was to be replayed is not there")),

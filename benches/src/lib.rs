@@ -5,4 +5,5 @@ pub mod durable;
 pub mod log;
 pub mod overload;
 pub mod report;
+pub mod rig;
 pub mod service;
