@@ -1,6 +1,6 @@
 //! Whom `paxos kv` asks, by --to, --cluster or the environment, and what it says when that does not work.
 
-use std::{net::TcpListener, slice};
+use std::{fs, net::TcpListener, slice};
 
 use serde_json::{Value, json};
 
@@ -54,8 +54,12 @@ fn leadership_is_not_handed_over_to_a_node_that_does_not_answer() {
     let told: Value = serde_json::from_str(&stdout).unwrap();
     let why = told["error"].as_str().unwrap();
     assert!(why.starts_with(&format!("{other} does not lead: at 127.0.0.1:")), "{why}");
-    assert_eq!(local.leader(), leader, "it was not asked to step down for nobody");
     local.stop();
+    // Who leads afterwards says nothing: on a busy machine there are elections for other reasons.
+    for node in ["n1", "n2", "n3"] {
+        let log = fs::read_to_string(local.directory().join(format!("{node}.log"))).unwrap();
+        assert!(log.contains("ready") && !log.contains("asked to hand over leadership"), "{log}");
+    }
 }
 
 #[test]
