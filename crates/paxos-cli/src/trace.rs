@@ -10,6 +10,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 use clap::{Args, ValueEnum};
+use paxos_judge::{TraceVerdict, judge_trace};
 use paxos_quorums::Quorums;
 use paxos_sim::{Diagram, Header, Invariant, Script, Scriptable, Trace, Watch, World, write_path};
 use paxos_trace::{Mermaid, Recorder, Run, SpaceTime, replay_first, rust_test};
@@ -72,6 +73,16 @@ enum Form {
     Run,
 }
 
+/// The verdict on the runs of all nodes of a cluster.
+pub(crate) struct JudgedNodes {
+    /// So many choices of a world they are.
+    pub(crate) choices: usize,
+    /// Invariants that do not hold in it.
+    pub(crate) violated: Vec<Invariant>,
+    /// Whether what they said is allowed by Lamport's specification.
+    pub(crate) said: TraceVerdict,
+}
+
 /// Where the run is from.
 enum Source {
     Runs(Vec<Run>),
@@ -115,6 +126,23 @@ impl TraceCommand {
         }
         made.violated.iter().for_each(|invariant| eprintln!("violated: {invariant}"));
         Ok(ExitCode::from(u8::from(!made.violated.is_empty())))
+    }
+
+    /// Takes the runs of all nodes of a cluster to a world, writes what they said as a paxos-trace/1, and judges both.
+    ///
+    /// # Errors
+    ///
+    /// When the runs cannot be read or replayed, or the trace cannot be written.
+    pub(crate) fn judge_nodes(runs: Vec<PathBuf>, trace: &Path) -> anyhow::Result<JudgedNodes> {
+        let command = Self { files: runs, to: Form::Tla, output: None, first: None };
+        let source = command.source().map_err(anyhow::Error::msg)?;
+        let Source::Runs(runs) = &source else { bail!("a script is no run of a node") };
+        let header = runs[0].header.clone();
+        let make = Make { form: command.to, header: &header, source, about: String::new(), first: usize::MAX };
+        let Made { text, choices, violated } = enter(&header, make).map_err(anyhow::Error::msg)??;
+        fs::write(trace, &text).with_context(|| format!("cannot write {}", trace.display()))?;
+        let choices = choices.context("a run is choices")?;
+        Ok(JudgedNodes { choices, violated, said: judge_trace(text.as_slice()).context("the trace of the nodes")? })
     }
 
     fn source(&self) -> Result<Source, String> {

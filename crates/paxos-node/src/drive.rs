@@ -57,6 +57,7 @@ pub fn drive<P: Process, D: Disk<P::Record>, A: Answers<P>>(
         if disk.is_long() {
             let records = process.checkpoint();
             let count = records.len();
+            observer.checkpointing(count);
             disk.checkpoint(records)?;
             observer.checkpointed(count);
         }

@@ -68,6 +68,10 @@ pub trait Observer<P: Process> {
     }
     /// Every record appended so far has become stable.
     fn synced(&mut self) {}
+    /// The log is about to be cut to so many records. Whether it was, a node that ends now does not know.
+    fn checkpointing(&mut self, records: usize) {
+        let _ = records;
+    }
     /// The log has been cut: so many records stand for all that have been appended.
     fn checkpointed(&mut self, records: usize) {
         let _ = records;

@@ -20,6 +20,7 @@
 //! | `timeout` | `timer` | an alarm goes off |
 //! | `request` | `request` | the application asks |
 //! | `synced` | | all records so far are stable |
+//! | `checkpointing` | `records` | the log is about to be cut to so many records: a life that ends here has cut it, or not |
 //! | `checkpoint` | `records` | the log was cut: so many records stand for all before |
 //! | `crashed` | `forgets` | the node stops, and forgets so many records |
 //! | `lost` | | the disk of a node that is down is lost |
@@ -121,6 +122,11 @@ impl<W: Write> Recorder<W> {
     /// All records of `node` are stable.
     pub fn synced(&mut self, node: NodeId) {
         self.event(node, json!({"ev": "synced"}));
+    }
+
+    /// So many records are about to stand for all that `node` has written.
+    pub fn checkpointing(&mut self, node: NodeId, records: usize) {
+        self.event(node, json!({"ev": "checkpointing", "records": records}));
     }
 
     /// So many records stand for all that `node` has written.

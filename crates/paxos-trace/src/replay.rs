@@ -121,6 +121,8 @@ struct Node {
     told: VecDeque<String>,
     stable: u64,
     unsynced: u64,
+    /// The log is being cut to so many records; if the node dies now, it may find either.
+    cutting: Option<u64>,
 }
 
 /// The world, and what has been seen of it.
@@ -235,7 +237,11 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
             // A real node may have been synced here already, up to what its next life has found.
             Does::Synced if self.run.node.is_some() && !stage.world.has_unsynced(node) => {}
             Does::Synced => stage.apply(Choice::Sync(node), watch)?,
-            Does::Checkpoint { records } => stage.of(node).stable = *records,
+            Does::Checkpointing { records } => stage.of(node).cutting = Some(*records),
+            Does::Checkpoint { records } => {
+                let of = stage.of(node);
+                (of.stable, of.cutting) = (*records, None);
+            }
             Does::Crashed { forgets } => stage.crash(node, *forgets, watch)?,
             Does::Lost => stage.apply(Choice::Lose(node), watch)?,
             Does::Restart => stage.apply(Choice::Restart(node), watch)?,
@@ -250,8 +256,12 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
 
     /// A life begins. The world's first has begun with it; of any other, the disk says what the one before has left.
     fn start(&self, node: NodeId, records: u64, stage: &mut Stage<P>, watch: &mut impl Watch<P>) -> Result<(), String> {
-        let Node { lives, stable, unsynced, .. } = *stage.of(node);
-        stage.of(node).lives += 1;
+        let of = stage.of(node);
+        if of.cutting.take() == Some(records) {
+            of.stable = records;
+        }
+        let Node { lives, stable, unsynced, .. } = *of;
+        of.lives += 1;
         if lives == 0 {
             stage.of(node).just_begun = true;
             let late =
@@ -262,14 +272,12 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
             found if found < stable => {
                 return Err(format!("amnesia: {node} finds {found} records, and {stable} of it were stable"));
             }
-            found if stable < found => {
+            found if stable + unsynced < found => {
                 let of = stable + unsynced;
-                return Err(format!(
-                    "{node} finds {found} records, of {of} that it has written and {stable} that were stable: a step was \
-                     written in part, which no world has a choice for"
-                ));
+                return Err(format!("{node} finds {found} records, of {of} that it has written"));
             }
-            _ => stage.crash(node, None, watch)?,
+            // Of a group that was being written, a beginning may be there.
+            found => stage.crash(node, Some(stable + unsynced - found), watch)?,
         }
         stage.apply(Choice::Restart(node), watch)
     }
@@ -282,7 +290,7 @@ impl<'a, P: Scriptable<Message: DeserializeOwned>> Source<'a, P> {
         let later = self.run.inputs[self.passed + 1..].iter();
         let found = later.map(|input| &input.does).find_map(|does| match does {
             Does::Start { records } => Some(Some(*records)),
-            Does::Synced | Does::Checkpoint { .. } => Some(None),
+            Does::Checkpointing { .. } | Does::Synced | Does::Checkpoint { .. } => Some(None),
             _ => None,
         });
         let Node { stable, unsynced, .. } = *stage.of(node);

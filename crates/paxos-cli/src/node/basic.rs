@@ -69,6 +69,9 @@ pub(crate) struct Basic {
     /// Stop when stdin is closed, so that the node never outlives the program that started it
     #[arg(long)]
     stop_with_stdin: bool,
+    /// Of the replicated store's nodes only
+    #[arg(long, env = "PAXOS_RECORD", value_name = "FILE", visible_alias = "trace", hide = true)]
+    record: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "Examples:
@@ -86,6 +89,9 @@ Exit code: 0 stopped when asked to, 2 usage, 4 it failed.";
 
 impl Basic {
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        if self.record.is_some() {
+            return Ok(args::usage(NO_RECORD));
+        }
         let (quorums, listen, peers) = match self.cluster() {
             Ok(cluster) => cluster,
             Err(problem) => return Ok(args::usage(problem)),
@@ -156,5 +162,9 @@ fn answers(request: &Request<Decree>, output: &Output<Decree>) -> bool {
     }
 }
 
+/// A value may be a text of many lines, and a record has a line for it, of which a replay reads all.
+const NO_RECORD: &str = "a node of Basic Paxos does not record its run (--record, PAXOS_RECORD): its values are longer than the \
+                         line that a record has for them. `paxos sim basic --record FILE` records a run of the same protocol, \
+                         and `paxos node --record FILE` that of a node of the replicated store.";
 /// What the records and messages of this node mean. It counts up when they change.
 pub(super) const PROTOCOL: &str = "basic-paxos/1";

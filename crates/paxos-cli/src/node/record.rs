@@ -103,6 +103,11 @@ where
         self.then.synced();
     }
 
+    fn checkpointing(&mut self, records: usize) {
+        self.record(|recorder, node| recorder.checkpointing(node, records));
+        self.then.checkpointing(records);
+    }
+
     fn checkpointed(&mut self, records: usize) {
         self.record(|recorder, node| recorder.checkpoint(node, records));
         self.then.checkpointed(records);

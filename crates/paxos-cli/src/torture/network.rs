@@ -104,7 +104,8 @@ impl Network {
         let (counts, dice) = (Arc::<Counts>::default(), Arc::new(Mutex::new(ChaCha8Rng::seed_from_u64(seed))));
         let (mut ways, mut proxies) = (BTreeMap::new(), Vec::new());
         for &(from, to) in &pairs {
-            let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).context("there is no free port")?;
+            let listener = listen_beside(|address| members.values().any(|member| *member == address));
+            let listener = listener.context("there is no free port")?;
             listener.set_nonblocking(true)?;
             ways.insert((from, to), listener.local_addr()?);
             let (there, back) = (directions[&(from, to)].subscribe(), directions[&(to, from)].subscribe());
@@ -162,6 +163,19 @@ impl Network {
             let weather = over.fold(Weather::default(), |all, (_, weather)| all.and(*weather));
             sender.send_if_modified(|now| std::mem::replace(now, weather) != weather);
         }
+    }
+}
+
+/// Listens at a free port that is not `taken`. Those of nodes that do not run yet are free for the system: a proxy on one of
+/// them would be the node that it stands before, and connect to itself without end.
+fn listen_beside(mut taken: impl FnMut(SocketAddr) -> bool) -> io::Result<std::net::TcpListener> {
+    let mut refused = Vec::new(); // held, so that they are not offered again
+    loop {
+        let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        if !taken(listener.local_addr()?) {
+            return Ok(listener);
+        }
+        refused.push(listener);
     }
 }
 
@@ -323,6 +337,17 @@ mod tests {
         let kind = end.read(&mut [0]).unwrap_err().kind();
         assert!(matches!(kind, ErrorKind::WouldBlock | ErrorKind::TimedOut), "{kind:?}");
         end.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    }
+
+    #[test]
+    fn no_proxy_takes_the_port_of_a_node_that_does_not_run_yet() {
+        let mut offered = Vec::new();
+        let listener = listen_beside(|address| {
+            offered.push(address);
+            offered.len() < 3
+        });
+        assert_eq!(listener.unwrap().local_addr().unwrap(), offered[2]);
+        assert!(offered[0] != offered[1] && !offered[..2].contains(&offered[2]), "{offered:?}");
     }
 
     #[test]

@@ -13,6 +13,8 @@ use std::{
 
 use anyhow::Context;
 use paxos_process::NodeId;
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
 use super::{
     network::{Network, Weather},
@@ -24,8 +26,12 @@ use crate::cluster::supervisor::{News, Supervisor, is_port_taken};
 pub(super) struct Rack {
     pub(super) supervisor: Supervisor,
     network: Network,
+    /// Where the faults of failing disks are drawn from.
+    dice: ChaCha8Rng,
     /// Every disk lies, until all is healed.
     lie: bool,
+    /// Nodes record their runs, which one that comes back without its memory, or with a cut log, cannot go on with.
+    traced: bool,
     /// For every node, in every life.
     options: Vec<String>,
     ready: BTreeSet<NodeId>,
@@ -61,13 +67,14 @@ pub(super) struct Record {
 }
 
 impl Rack {
-    pub(super) fn new(supervisor: Supervisor, network: Network, lie: bool) -> Self {
+    pub(super) fn new(supervisor: Supervisor, network: Network, seed: u64, lie: bool, traced: bool) -> Self {
         Self {
             supervisor,
             network,
+            dice: ChaCha8Rng::seed_from_u64(seed),
             lie,
-            // So low that logs are cut while the cluster is tortured.
-            options: ["--checkpoint-past", "1"].map(str::to_owned).to_vec(),
+            traced,
+            options: ["--checkpoint-past", if traced { NEVER } else { "1" }].map(str::to_owned).to_vec(),
             ready: BTreeSet::new(),
             down: BTreeMap::new(),
             paused: BTreeMap::new(),
@@ -161,13 +168,13 @@ impl Rack {
             What::FailingDisk(_, often) => {
                 self.kill(node, until);
                 let chance = f64::from(*often) / 3_000.0;
-                let seed = self.record.events.len();
+                let seed: u32 = self.dice.random();
                 let faults = format!("fsync:{chance},full:{chance},short:{chance},slow:0.02,seed:{seed}");
                 self.start(node, Some(faults))?;
             }
             What::Damage(_, part, pattern) => {
                 // Two nodes without memory would wait for each other for ever.
-                if self.recalling.is_some() || !self.damaged.is_empty() {
+                if self.traced || self.recalling.is_some() || !self.damaged.is_empty() {
                     return Ok(false);
                 }
                 self.kill(node, until);
@@ -350,6 +357,9 @@ fn most_memory(pid: u32) -> Option<u64> {
     Some(kilobytes << 10)
 }
 
+/// A record does not tell what a checkpoint keeps, which is more than the records before it: so a traced log is not cut,
+/// and any other one so early that it is cut while the cluster is tortured.
+const NEVER: &str = "1048576";
 /// Before a node that has ended is started again.
 const AGAIN: Duration = Duration::from_millis(300);
 

@@ -20,6 +20,7 @@ use paxos_process::NodeId;
 use super::{
     plan::{Fault, Plan},
     rack::Rack,
+    traced::Traced,
     verdict::Facts,
 };
 use crate::{
@@ -38,6 +39,8 @@ pub(super) struct Run {
     bar: ProgressBar,
     /// Says every blow.
     verbose: bool,
+    /// The runs of the nodes, if they record them.
+    trace: Option<Traced>,
     /// The clock of the history.
     clock: Instant,
 }
@@ -45,7 +48,13 @@ pub(super) struct Run {
 impl Run {
     pub(super) fn new(rack: Rack, plan: Plan, time: Duration, clients: u64, quiet: bool, verbose: bool) -> Self {
         let bar = bar(time, quiet);
-        Self { rack, plan, time, clients, bar, verbose, clock: Instant::now() }
+        Self { rack, plan, time, clients, bar, verbose, trace: None, clock: Instant::now() }
+    }
+
+    /// The nodes record their runs there, and these are judged at the end.
+    pub(super) fn traced(mut self, trace: Option<Traced>) -> Self {
+        self.trace = trace;
+        self
     }
 
     /// From the start of the nodes to the last look at them.
@@ -86,7 +95,7 @@ impl Run {
     /// Carries the plan out.
     fn rage(&mut self, load: &Load, watcher: &Watcher) -> anyhow::Result<()> {
         let (begin, mut next, mut measured) = (Instant::now(), 0, Instant::now());
-        while begin.elapsed() < self.time && self.rack.interrupts == 0 {
+        while begin.elapsed() < self.time && self.rack.interrupts == 0 && !self.is_trace_full() {
             while let Some(blow) = self.plan.blows.get(next).filter(|blow| blow.at <= begin.elapsed()).cloned() {
                 next += 1;
                 if let Some(done) = self.rack.strike(&blow, watcher.leader())? {
@@ -103,6 +112,15 @@ impl Run {
             self.bar.set_message(format!("{} operations; {}", load.done(), self.rack.state()));
         }
         Ok(())
+    }
+
+    /// Whether the nodes have recorded so much that the torture must end, which is then said.
+    fn is_trace_full(&mut self) -> bool {
+        let full = self.trace.as_ref().is_some_and(Traced::is_full);
+        if full {
+            self.say("trace is full", "the torture ends here");
+        }
+        full
     }
 
     /// Reads every key, compares the nodes, and stops them.
@@ -132,6 +150,8 @@ impl Run {
         let stuck = killed.into_iter().map(|node| format!("{node} did not stop when asked to, and was killed"));
         self.rack.record.wrong.extend(stuck);
         self.rack.read_logs();
+        self.bar.set_message("replaying what the nodes have recorded");
+        let replayed = self.trace.as_ref().map(Traced::judge);
         self.bar.finish_and_clear();
         let unread = last.failed + last.unknown;
         let mut history = seen.history;
@@ -147,6 +167,7 @@ impl Run {
             torture,
             available,
             record: self.rack.record.clone(),
+            replayed,
             interrupted: self.rack.interrupts > 0,
             took: self.clock.elapsed(),
         })

@@ -25,6 +25,8 @@ pub(super) struct Facts {
     /// How long after all nodes were ready again a write was acknowledged.
     pub(super) available: Option<Duration>,
     pub(super) record: Record,
+    /// Whether what the nodes have recorded is a run that may be, if they have.
+    pub(super) replayed: Option<Result<String, String>>,
     pub(super) interrupted: bool,
     pub(super) took: Duration,
 }
@@ -49,6 +51,7 @@ pub(super) enum Check {
     RefusesDamage,
     Memory,
     Available,
+    Replays,
 }
 
 pub(super) struct Answer {
@@ -110,6 +113,15 @@ impl Verdict {
                 check: Check::RefusesDamage,
                 held: refused == damaged,
                 text: format!("every damaged log was refused, with file and offset ({refused} of {damaged})"),
+            });
+        }
+        if let Some(replayed) = &facts.replayed {
+            let all = "what the nodes recorded is a run of the simulated world, with all invariants, and of Lamport's specification";
+            why.extend(replayed.as_ref().err().cloned());
+            answers.push(Answer {
+                check: Check::Replays,
+                held: replayed.is_ok(),
+                text: replayed.as_ref().map_or_else(|_| all.to_owned(), |told| format!("{all} ({told})")),
             });
         }
         // Where there is no /proc nobody knows, so nothing is said.
@@ -258,6 +270,7 @@ mod tests {
             torture: 0..9,
             available: Some(Duration::from_millis(300)),
             record: Record { memory: [(NodeId(1), 9 << 20)].into(), damaged: 1, refused: 1, ..Record::default() },
+            replayed: None,
             interrupted: false,
             took: Duration::from_secs(1),
         };
@@ -280,6 +293,8 @@ mod tests {
         assert_eq!(wrong(|facts| facts.available = Some(Duration::from_secs(11))), (1, vec![Check::Available]));
         let much = |facts: &mut Facts| facts.record.memory.extend([(NodeId(2), 11 << 20)]);
         assert_eq!(wrong(much), (1, vec![Check::Memory]));
+        assert_eq!(wrong(|facts| facts.replayed = Some(Ok("1 choice".into()))), (0, vec![]));
+        assert_eq!(wrong(|facts| facts.replayed = Some(Err("amnesia".into()))), (1, vec![Check::Replays]));
         let both = vec![Check::Linearizable, Check::NothingLost];
         assert_eq!(wrong(|facts| facts.history[2] = get("1;", 10)), (1, both.clone()));
         assert_eq!(wrong(|facts| facts.history[2] = get("1;2;2;", 10)), (1, both));

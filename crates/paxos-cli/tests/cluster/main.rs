@@ -287,6 +287,7 @@ fn wrong_usage_is_exit_code_2_and_says_why() {
     check(&format!("node basic --id 1 --data x --peers {peers},1=127.0.0.1:3"), "n1 twice");
     check("node basic --id 1 --data x --peers 127.0.0.1:1", "ID=HOST:PORT");
     check(&format!("node basic --id 1 --data x --peers {peers} --quorums flexible:1,1"), "may miss each other");
+    check(&format!("node basic --id 1 --data x --peers {peers} --record r"), "does not record its run");
     check(&format!("node basic --id 1 --data x --peers {peers} --retry 300..150"), "the shorter first");
     check("propose --to 127.0.0.1 blue", "--to");
     check("propose --to 127.0.0.1:1 --timeout 5 blue", "300ms or 5s");

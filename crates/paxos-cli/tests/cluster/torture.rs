@@ -43,6 +43,31 @@ fn what_survives_every_fault_has_lost_nothing() {
     nothing_is_left(place.path());
 }
 
+/// What every node recorded of its lives, kill -9 among them, is a run of the simulated world.
+#[test]
+fn what_killed_nodes_have_recorded_is_replayed_and_what_was_left_out_of_it_is_missed() {
+    let place = tempfile::tempdir().unwrap();
+    let runs = place.path().join("runs");
+    let command = "--nodes 3 --seconds 2 --seed 2 --json --faults kill,disk --clients 2 --trace";
+    let (code, stdout, stderr) = run(torture(place.path(), command).arg(&runs));
+    assert_eq!((code, stderr.as_str()), (0, ""), "{stdout}");
+    let verdict: Value = serde_json::from_str(&stdout).unwrap();
+    assert!(held(&verdict, "is a run of the simulated world"), "{verdict}");
+    assert!(0 < verdict["counts"]["kill all"].as_u64().unwrap(), "{verdict}");
+    let (code, stdout, _) = run(paxos("judge").arg(runs.join("trace.ndjson")));
+    assert!(code == 0 && stdout.starts_with("allowed: "), "{stdout}");
+    // Without a vote of n2 what came of it cannot have happened.
+    let file = runs.join("n2.run");
+    let record = fs::read_to_string(&file).unwrap();
+    let vote = record.lines().position(|line| line.contains(r#""ev":"receive""#) && line.contains(r#""Accept""#));
+    let vote = vote.expect("it has voted");
+    let lines: Vec<&str> = record.lines().enumerate().filter(|(at, _)| *at != vote).map(|(_, line)| line).collect();
+    fs::write(&file, lines.join("\n") + "\n").unwrap();
+    let files = (1..=3).map(|node| runs.join(format!("n{node}.run")));
+    let (code, _, stderr) = run(paxos("trace").args(files));
+    assert!(code == 4 && stderr.contains("run of n"), "{stderr}");
+}
+
 /// The proof that the verdict can be no: nothing that was acknowledged is on any disk, and then the power is cut.
 #[test]
 fn disks_that_lie_are_found_out() {

@@ -41,6 +41,7 @@ fn record(node: NodeId, out: Vec<u8>, records: usize, happenings: &[Json]) -> Ve
                 recorder.wrote(node, &record);
             }
             "synced" => recorder.synced(node),
+            "checkpointing" => recorder.checkpointing(node, 1),
             "told" => recorder.told(node, &text("text")),
             other => panic!("{other}"),
         }
@@ -134,6 +135,29 @@ fn what_a_killed_node_finds_again_is_what_the_world_keeps() {
     assert!(error.contains("amnesia: n1 finds 0 records, and 1 of it were stable"), "{error}");
     let error = killed_having_written(3).unwrap_err();
     assert!(error.contains("n1 finds 3 records, of 2 that it has written"), "{error}");
+}
+
+/// n1 has two stable records, and is killed while it cuts its log to one that stands for both.
+#[test]
+fn a_node_that_is_killed_while_it_cuts_its_log_has_cut_it_or_not() {
+    for (found, is_one) in [(2, true), (1, true), (0, false)] {
+        let (mut world, mut happenings) = (fresh(), Vec::new());
+        let mut run = |choice| world.apply(&choice, &mut see(&mut happenings));
+        for choice in [
+            Choice::Request(NodeId(1), Request::Propose("a".to_owned())),
+            Choice::Sync(NodeId(1)),
+            Choice::Deliver(0),
+            Choice::Sync(NodeId(1)),
+        ] {
+            run(choice);
+        }
+        happenings.push(json!({"ev": "checkpointing", "node": 1}));
+        let first = record(NodeId(1), Vec::new(), 0, &happenings);
+        let mut records: Records = [(NodeId(1), record(NodeId(1), first, found, &[]))].into();
+        records.extend([2, 3].map(|other| (NodeId(other), record(NodeId(other), Vec::new(), 0, &[]))));
+        let replayed = replay(&runs(&records), fresh(), &mut ());
+        assert_eq!(replayed.is_ok(), is_one, "{found}: {:?}", replayed.err());
+    }
 }
 
 #[test]
