@@ -262,7 +262,7 @@ fn in_order<T: Sync, R: Send>(items: &[T], stop: &AtomicBool, work: impl Fn(&T) 
 fn cell(layer: Layer, text: &str) -> String {
     let width = match layer {
         Layer::Unit => 48,
-        Layer::Script => 52,
+        Layer::Script => 55,
         Layer::Checker => 10,
         Layer::Simulation => 31,
         Layer::Linearizability => 23,

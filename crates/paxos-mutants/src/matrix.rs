@@ -129,7 +129,7 @@ pub struct Effort {
 impl Effort {
     /// What takes seconds for all mutants: the bound of the tests.
     pub const QUICK: Self = Self { decisions: 10_000, logs: 1_500, stores: 3_000, others: 2_000 };
-    /// What takes a minute or two.
+    /// What takes minutes.
     pub const FULL: Self = Self { decisions: 50_000, logs: 10_000, stores: 15_000, others: 10_000 };
 }
 
