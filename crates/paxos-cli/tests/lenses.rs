@@ -181,7 +181,7 @@ fn scripts_that_cannot_be_run_say_why() {
     run(4, "protocol basic\nnodes 3\ndeliver 7\n", "line 3: no message 7");
     run(4, "protocol basic\nnodes 3\nrequest n1 learn\ndeliver 7\n", "n1 writes Round b1.1");
     run(1, "protocol basic\nnodes 3\nexpect Agreement\nstabilize\n", "expects Agreement");
-    run(2, "protocol raft\nnodes 3\n", "there are `basic`, `multi` and `kv`");
+    run(2, "protocol zab\nnodes 3\n", "there are `basic`, `multi`, `raft` and `kv`");
     run(2, "protocol basic\nnodes 3\nmutant M99\n", "no mutant is called");
     assert!(expect(2, &["run", "no/such/file"]).contains("cannot read no/such/file"));
 }

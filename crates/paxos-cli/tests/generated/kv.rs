@@ -116,7 +116,7 @@ stabilize
 fn the_run_tells_what_it_told() {
     let script = Script::parse(SCRIPT).expect("it is a script");
     let (setting, quorums) = (script.header.setting(), script.header.quorums);
-    let world = World::new(setting, |id| -> Service<Replica<Batch>> { Service::new(Replica::new(id, quorums, paxos_multi::Options { window: 64, retain: 1024 }), Options::default()) });
+    let world = World::new(setting, |id| -> Service<Replica<Batch>> { Service::new(Replica::new(id, quorums, paxos_multi::Options { window: 64, retain: 1024 }), Options { pipeline: 4, batch_bytes: 262144, batch_commands: 4096, queue_bytes: 8388608, compact_after: 8388608 }) });
     let replayed = script.replay_judged(world, &Invariant::ALL.map(|all| if all == Invariant::Validity { Invariant::Agreement } else { all }), &mut ()).expect("every command can be carried out");
     assert_eq!(replayed.text, SCRIPT);
     let violated: Vec<_> = replayed.violated.iter().map(|(invariant, _)| *invariant).collect();
