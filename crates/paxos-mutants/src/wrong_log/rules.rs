@@ -12,6 +12,16 @@ use paxos_process::{NodeId, NodeSet, Value};
 use super::WrongLog;
 use crate::Mutant;
 
+/// What a leader has said in a ballot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Led {
+    ballot: Ballot,
+    /// All slots below are chosen.
+    said: Slot,
+    /// The first slot in which, and behind which, it has proposed nothing.
+    next: Slot,
+}
+
 /// What a wrong rule goes by, and the right one does not look at.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Notes<V> {
@@ -21,8 +31,8 @@ pub(super) struct Notes<V> {
     told: BTreeSet<Slot>,
     /// What this node has proposed in each slot.
     proposed: BTreeMap<Slot, Entry<V>>,
-    /// The ballot in which this node has led and was not refused, and how far it has said that the log is chosen.
-    led: Option<(Ballot, Slot)>,
+    /// How this node has led, where it was not refused.
+    led: Option<Led>,
 }
 
 impl<V> Notes<V> {
@@ -112,7 +122,7 @@ impl<V: Value> WrongLog<V> {
                 message
             }
             (Mutant::L7, Message::Refused { ballot, promised, phase }) => {
-                self.notes.led.take_if(|(led, _)| *led == ballot);
+                self.notes.led.take_if(|led| led.ballot == ballot);
                 Message::Refused { ballot, promised, phase }
             }
             (_, message) => message,
@@ -201,12 +211,16 @@ impl<V: Value> WrongLog<V> {
 
     // ANCHOR: goes_on_saying
     /// L7: who leads no more and was not refused proposes in his old ballot.
-    fn goes_on_proposing(&self, value: V, out: &mut Effects<V>) -> Option<Event<V>> {
-        let Some((ballot, chosen)) = self.notes.led.filter(|_| self.replica.leads().is_none()) else {
+    fn goes_on_proposing(&mut self, value: V, out: &mut Effects<V>) -> Option<Event<V>> {
+        let leads = self.replica.leads().is_some();
+        let Some(Led { ballot, said, next }) = self.notes.led.as_mut().filter(|_| !leads) else {
             return Some(Event::Request(Request::Propose(value)));
         };
         let others = self.quorums.members().without(self.replica.id());
-        out.send(others, Message::Accept { ballot, slot: chosen, value: Entry::Command(value), chosen });
+        // Where this ballot has proposed nothing yet: to propose twice in one slot would be another mistake.
+        let (ballot, slot) = (*ballot, *next.max(said));
+        *next = slot.next();
+        out.send(others, Message::Accept { ballot, slot, value: Entry::Command(value), chosen: *said });
         None
     }
 
@@ -214,8 +228,14 @@ impl<V: Value> WrongLog<V> {
     fn goes_on_saying(&mut self, out: &mut Effects<V>) {
         let learned = self.replica.learner().learned();
         if let Some(ballot) = self.replica.leads() {
-            self.notes.led = Some((ballot, learned)); // the replica says so itself
-        } else if let Some((ballot, said)) = &mut self.notes.led
+            let before = self.notes.led.filter(|led| led.ballot == ballot).map_or(Slot(0), |led| led.next);
+            let proposed = out.sends.iter().filter_map(|sent| match sent.message {
+                Message::Accept { slot, .. } => Some(slot.next()),
+                _ => None,
+            });
+            let next = proposed.fold(before, Slot::max);
+            self.notes.led = Some(Led { ballot, said: learned, next }); // the replica says so itself
+        } else if let Some(Led { ballot, said, .. }) = &mut self.notes.led
             && *said < learned
         {
             *said = learned;
