@@ -5,8 +5,8 @@
 //! ```
 //!
 //! b is chosen by n1 and n2, and n1 stops. n3 has never heard of b, and asks to be elected. In Multi-Paxos n2 promises, and
-//! reports its vote for b: n3 leads, and has b chosen again before it serves. In Raft n2 refuses, because its log has more
-//! than n3's; n2 has to lead itself. Nobody loses b. To see somebody lose it, let n3 be elected in Raft all the same: take
+//! reports its vote for b: n3 leads, and has b chosen again before it serves. In Raft n2 stays silent, because its log has
+//! more than n3's; n2 has to lead itself. Nobody loses b. To see somebody lose it, let n3 be elected in Raft all the same: take
 //! `&& self.log.last() <= last` out of `crates/paxos-raft/src/voting.rs`, function `asked`, and run this again.
 
 use examples::Stage;

@@ -90,8 +90,8 @@ pub struct Service<R> {
 }
 
 impl<R: Log> Service<R> {
-    /// The service of a node, empty. After a restart, replay the node's records first; the replica then tells all that
-    /// is chosen again.
+    /// The service of a node, empty. After a restart, replay the node's records first; the replica then tells again all
+    /// that it knows to be chosen.
     ///
     /// # Panics
     ///

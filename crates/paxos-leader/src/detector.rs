@@ -1,7 +1,7 @@
 //! The failure detector: who leads, and when to try oneself.
 //!
-//! It is about liveness only. Whatever it believes, the proposer still needs a quorum of promises and the acceptors
-//! still keep theirs, so a wrong belief costs time and never a value. Two nodes may both believe that they lead; one
+//! It is about liveness only. Whatever it believes, whoever wants to lead still needs a quorum of promises, or of votes,
+//! and those who have given theirs keep them; so a wrong belief costs time and never a value. Two nodes may both believe that they lead; one
 //! of them will find out when its proposals are refused. (That an election must be *right* for the log to be safe is
 //! the misconception M13.)
 //!

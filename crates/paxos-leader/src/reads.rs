@@ -1,7 +1,7 @@
 //! Reads that are not in the log: when may a leader answer from what it knows?
 //!
 //! Not just because it believes that it leads: another may have been elected, and have had more chosen (the
-//! misconception M16). It must first hear from a quorum that nobody has promised a higher ballot, *after* the read was
+//! misconception M16). It must first hear from a quorum that nobody has promised a higher ballot, or knows a higher term, *after* the read was
 //! asked. Every later leader needs a promise from one of them, so it was not elected yet when the read was asked, and
 //! everything that was chosen and told by then is known here. One round of questions serves all reads that came
 //! before it (the ReadIndex of Ongaro's dissertation, 2014, §6.4).

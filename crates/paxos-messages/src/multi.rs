@@ -272,7 +272,7 @@ pub enum Request<V> {
     },
     /// Try to lead.
     Campaign,
-    /// Stop leading, and let this node try.
+    /// Let this node lead instead. Multi-Paxos stops leading and lets it try; Raft first makes sure that it has the whole log.
     Transfer(NodeId),
 }
 // ANCHOR_END: request

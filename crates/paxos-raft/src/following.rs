@@ -28,7 +28,7 @@ impl<V: Value> Replica<V> {
             return self.chosen;
         }
         let mut matched = before.end;
-        if let Some((of, entry)) = entry {
+        if let Some((of, entry)) = entry.filter(|(of, _)| *of <= term) {
             self.write(before.end, of, entry, out);
             matched = matched.next();
         }

@@ -24,7 +24,18 @@ pub(crate) struct Leading {
     own: Slot,
     followers: BTreeMap<NodeId, Follower>,
     /// Who is to take over, once it has the whole log.
-    heir: Option<NodeId>,
+    heir: Option<Heir>,
+}
+
+/// Who is to take over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+struct Heir {
+    node: NodeId,
+    /// Whether it was told to campaign.
+    told: bool,
+    /// Whether the leader has looked once since: the second time it gives up.
+    late: bool,
 }
 
 /// What a leader knows of one follower: Raft's `matchIndex` and `nextIndex`, and how the follower is served.
@@ -151,7 +162,7 @@ impl<V: Value> Replica<V> {
             } else {
                 0
             };
-            it.way = Way::Snapshot { upto, bytes, sent: bytes + (PART * PARTS) as u64 };
+            it.way = Way::Snapshot { upto, bytes, sent: bytes.saturating_add((PART * PARTS) as u64) };
         }
         let to = NodeSet::only(node);
         match it.way {
@@ -232,8 +243,9 @@ impl<V: Value> Replica<V> {
             Way::Stream => it.matched < refused && refused <= it.next,
             Way::Snapshot { .. } => false,
         };
-        if news {
-            (it.way, it.next) = (Way::Probe, meet.max(it.matched));
+        let next = meet.max(it.matched);
+        if news && next < refused {
+            (it.way, it.next) = (Way::Probe, next);
             self.supply(from, out);
         }
     }
@@ -303,28 +315,36 @@ impl<V: Value> Replica<V> {
     // ANCHOR_END: tick
 
     // ANCHOR: transfer
-    /// Lets `node` take over, when it has the whole log (dissertation, §3.10): until then nothing is proposed.
+    /// Lets `node` take over, when it has the whole log (dissertation, §3.10): until then nothing is proposed. A node that is
+    /// not heard, or needs a snapshot first, would have everybody wait: that is not begun.
     pub(crate) fn transfer(&mut self, node: NodeId, out: &mut Effects<V>) {
-        let alive = self.detector.is_alive(node);
-        if let Some(leading) = self.leading().filter(|_| alive) {
-            leading.heir = Some(node);
-            self.bequeath(out);
-        }
+        let (alive, first) = (self.detector.is_alive(node), self.log.first());
+        let Some(leading) = self.leading().filter(|_| alive) else { return };
+        let Some(it) = leading.followers.get_mut(&node).filter(|it| first <= it.matched) else { return };
+        leading.heir = Some(Heir { node, told: false, late: false });
+        // What was lost on the way is not waited for.
+        (it.way, it.next) = (Way::Probe, it.matched);
+        self.supply(node, out);
+        self.bequeath(out);
     }
 
     fn bequeath(&mut self, out: &mut Effects<V>) {
         let (term, end) = (self.term, self.log.end());
         let Some(leading) = self.leading() else { return };
-        let Some(heir) = leading.heir else { return };
-        if leading.followers.get(&heir).is_some_and(|it| it.matched == end) {
-            out.send(NodeSet::only(heir), Message::TimeoutNow { term });
+        let Some(heir) = leading.heir.as_mut().filter(|heir| !heir.told) else { return };
+        if leading.followers.get(&heir.node).is_some_and(|it| it.matched == end) {
+            heir.told = true;
+            out.send(NodeSet::only(heir.node), Message::TimeoutNow { term });
         }
     }
 
     /// The heir has not taken over in time: this node leads on.
     pub(crate) const fn give_up_transfer(&mut self) {
         if let Role::Leader(leading) = &mut self.role {
-            leading.heir = None;
+            leading.heir = match leading.heir {
+                Some(heir) if !heir.late => Some(Heir { late: true, ..heir }),
+                Some(_) | None => None,
+            };
         }
     }
     // ANCHOR_END: transfer

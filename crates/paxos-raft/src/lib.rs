@@ -55,7 +55,8 @@
 //! # What it does not do
 //!
 //! It does not change its members. A node that has lost its disk must not come back: its votes are gone, and Raft has no
-//! rule for it but to be replaced by another member. It has no leases: a read costs a question to a quorum.
+//! rule for it but to be replaced by another member. It has no leases: a read costs a question to a quorum. A member that
+//! receives a snapshot more slowly than the next is made never has one: so make the next only when the log is much longer.
 #![no_std]
 
 extern crate alloc;

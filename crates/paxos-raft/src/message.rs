@@ -7,6 +7,16 @@
 //! report. `AppendEntries` is `Accept`; but it says what comes *before* its entry, and is refused by whoever has anything
 //! else there.
 //!
+//! | the paper | here |
+//! |---|---|
+//! | `prevLogIndex`, `prevLogTerm` | `before`: a [`Position`], which ends *in front of* the slot of the entry |
+//! | `lastLogIndex`, `lastLogTerm` | `last` |
+//! | `leaderCommit`, `commitIndex` | `chosen` |
+//! | success of `AppendEntries`, and `matchIndex` | `Appended`, `matched` |
+//! | failure of `AppendEntries` | `Behind`; its `hint` is the conflict that §5.3 speaks of at its end |
+//! | a vote granted | `Vote`; one that is not granted is silence |
+//! | a pre-vote granted | `Willing` |
+//!
 //! No message grows with the log: each carries at most one entry, or one part of a snapshot.
 
 mod display;

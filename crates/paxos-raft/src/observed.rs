@@ -45,7 +45,8 @@ impl<V: Value> Observed for Replica<V> {
             }),
             Message::Appended { term, matched, .. } => {
                 let last = self.log.position(*matched).filter(|last| last.term == *term)?;
-                let from = self.chosen.min(last.end);
+                // All below is chosen, and was when this was said; but the last one is judged in any case.
+                let from = self.chosen.min(Slot(last.end.0.saturating_sub(1)));
                 let values =
                     (from.0..last.end.0).map(|slot| self.log.entry(Slot(slot)).map(|(_, value)| value.clone()));
                 Some(Fact::VotedAll { ballot: ballot(*term), from, values: values.collect::<Option<Vec<_>>>()? })

@@ -24,7 +24,7 @@ pub struct Replica<V> {
     /// Who has its vote in this term.
     pub(crate) voted: Option<NodeId>,
     pub(crate) log: Log<V>,
-    /// All slots below are chosen, and the application has been told. Raft's `commitIndex` and `lastApplied` are one here:
+    /// All slots below are chosen, and the application has been told (or will be when it starts). Raft's `commitIndex` and `lastApplied` are one here:
     /// telling the application takes no time.
     pub(crate) chosen: Slot,
     pub(crate) role: Role,

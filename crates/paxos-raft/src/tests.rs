@@ -8,11 +8,11 @@ use paxos_messages::{
     Phase, Slot,
     multi::{Entry, Output, PART, PARTS, Refusal, Request, SnapshotPart, Timer},
 };
-use paxos_process::{NodeId, NodeSet};
+use paxos_process::{NodeId, NodeSet, Process};
 use paxos_quorums::Quorums;
 use paxos_sim::{Choice, Disk, Happening, Invariant, Loopback, Setting, World};
 
-use crate::{Message, Options, Position, Record, Replica, Term};
+use crate::{Effects, Event, Message, Options, Position, Record, Replica, Term};
 
 const LEADER: NodeId = NodeId(1);
 const OTHER: NodeId = NodeId(2);
@@ -213,9 +213,56 @@ fn an_heir_that_does_not_come_is_given_up() {
     assert_eq!(ask(&mut world, LEADER, Request::Propose(2)), [Output::Refused { value: 2, why: Refusal::Busy }]);
     settle(&mut world);
     fire(&mut world, LEADER, Timer::Election);
-    assert_eq!(ask(&mut world, LEADER, Request::Propose(3)), []);
+    assert_eq!(
+        ask(&mut world, LEADER, Request::Propose(3)),
+        [Output::Refused { value: 3, why: Refusal::Busy }],
+        "not yet"
+    );
+    fire(&mut world, LEADER, Timer::Heartbeat);
+    fire(&mut world, LEADER, Timer::Election);
+    assert_eq!(ask(&mut world, LEADER, Request::Propose(4)), []);
     settle(&mut world);
     assert!(world.process(LEADER).serves());
+}
+
+/// Who hears no leader asks first, and raises no term: whoever hears one stays silent, and so does whoever has a longer log.
+#[test]
+fn a_working_leader_is_left_alone() {
+    let mut world = led(majority(3), Options::default());
+    cut(&mut world, THIRD, NodeSet::only(LEADER));
+    for _ in 0..5 {
+        fire(&mut world, THIRD, Timer::Election);
+        assert_eq!(world.process(THIRD).term(), Term(1), "n2 hears n1");
+    }
+    let mut world = led(majority(3), Options::default());
+    cut(&mut world, THIRD, members(3));
+    ask(&mut world, LEADER, Request::Propose(1));
+    settle(&mut world);
+    world.apply(&Choice::Crash(LEADER), &mut ());
+    heal(&mut world, THIRD, members(3));
+    for _ in 0..5 {
+        fire(&mut world, OTHER, Timer::Election);
+        if world.process(OTHER).leads().is_some() {
+            break;
+        }
+        fire(&mut world, THIRD, Timer::Election);
+        assert_eq!(world.process(THIRD).term(), world.process(OTHER).term(), "n2 hears nobody, and has the longer log");
+    }
+    assert!(world.process(OTHER).serves());
+}
+
+/// Whoever has given its vote does not go on asking for itself: answers that come late are of no use any more.
+#[test]
+fn a_voter_does_not_campaign_by_an_earlier_question() {
+    let (mut replica, mut out) = (Replica::<u64>::new(LEADER, majority(5), Options::default()), Effects::new());
+    replica.step(Event::Timeout(Timer::Election), &mut out);
+    let willing = |round| Message::Willing { round, term: Term(0) };
+    replica.step(Event::Receive { from: OTHER, message: willing(1) }, &mut out);
+    let request = Message::RequestVote { term: Term(1), last: Position::ORIGIN };
+    replica.step(Event::Receive { from: THIRD, message: request }, &mut out);
+    replica.step(Event::Receive { from: NodeId(4), message: willing(1) }, &mut out);
+    assert_eq!(replica.term(), Term(1), "it has voted for n3");
+    assert!(matches!(out.records[..], [Record::Term(Term(1)), Record::Voted(Term(1), THIRD)]));
 }
 
 /// *Constrained election* (OmniPaxos, EuroSys 2023, §2): only n3 hears a quorum, and its log is short. In Multi-Paxos it would be

@@ -1,6 +1,6 @@
 //! How a node comes to lead: the vote of §5.2, the restriction on it of §5.4.1, and the question before it.
 
-use paxos_messages::multi::{Output, Refusal, Timer};
+use paxos_messages::multi::{Output, Refusal};
 use paxos_process::{NodeId, NodeSet, Value};
 
 use crate::{Effects, Leading, Message, Position, Record, Replica, Term, replica::Role};
@@ -30,7 +30,7 @@ impl<V: Value> Replica<V> {
             out.send_after_sync(self.others(), Message::RequestVote { term, last: self.log.last() });
         }
         out.send_after_sync(NodeSet::only(self.id), Message::Vote { term });
-        out.set_timer(Timer::Election);
+        self.detector.election_goes_on(out);
     }
     // ANCHOR_END: campaign
 
@@ -42,7 +42,8 @@ impl<V: Value> Replica<V> {
         if self.voted.is_none() && self.log.last() <= last {
             self.voted = Some(from);
             out.persist(Record::Voted(self.term, from));
-            out.set_timer(Timer::Election);
+            // Who has helped to elect somebody does not go on asking for itself.
+            self.detector.election_goes_on(out);
         }
         if self.voted == Some(from) && from != self.id {
             out.send_after_sync(NodeSet::only(from), Message::Vote { term: self.term });

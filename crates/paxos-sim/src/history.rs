@@ -167,11 +167,17 @@ impl<V: Value> History<V> {
     }
 
     /// Whether an acceptor that remembers `memory` still stands by its vote: it has it, or one of a higher ballot, or knows
-    /// that the slot is chosen and that nobody needs to ask; or it has promised a higher ballot, where that is enough.
+    /// that the slot is chosen and that nobody needs to ask; or it has given it up for the word of a leader of a higher
+    /// ballot that it has promised, where that is allowed.
     fn keeps(&self, memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
         slot < memory.from
-            || self.gives_up_votes && Some(ballot) < memory.promised
             || memory.votes.iter().any(|(at, vote)| *at == slot && ballot <= vote.ballot)
+            || self.gives_up_votes && self.was_overruled(memory, slot, ballot)
+    }
+
+    fn was_overruled(&self, memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
+        let overrules = |other: Ballot| ballot < other && Some(other) <= memory.promised;
+        self.proposals.iter().any(|(at, other, _)| *at <= slot && overrules(*other))
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {

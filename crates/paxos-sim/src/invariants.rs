@@ -334,6 +334,32 @@ mod tests {
         }
     }
 
+    /// Where logs may be cut off, a vote may be gone when a leader of a higher ballot has proposed there or before; a higher
+    /// promise alone is no reason.
+    #[test]
+    fn a_vote_is_given_up_for_the_word_of_a_leader_only() {
+        let has = |round| Memory {
+            promised: Some(ballot(round)),
+            from: Slot(0),
+            votes: vec![(Slot(1), Vote { ballot: ballot(1), value: 'a' })],
+        };
+        let empty = Memory { promised: Some(ballot(2)), from: Slot(0), votes: Vec::new() };
+        for (gives_up, leads, expected) in [
+            (true, None, vec![Invariant::DurableBeforeVote]),
+            (true, Some(proposed(1, 2, 'a')), vec![]),
+            (true, Some(proposed(0, 2, 'a')), vec![]),
+            (true, Some(proposed(2, 2, 'a')), vec![Invariant::DurableBeforeVote]),
+            (true, Some(proposed(1, 3, 'a')), vec![Invariant::DurableBeforeVote]),
+            (false, Some(proposed(1, 2, 'a')), vec![Invariant::DurableBeforeVote]),
+        ] {
+            let mut history = History::new(vec!['a']).giving_up_votes(gives_up);
+            history.note(NodeId(1), voted(1, 1, 'a'), || has(1));
+            leads.into_iter().for_each(|fact| history.note(NodeId(2), fact, || has(2)));
+            history.restarted(NodeId(1), &empty);
+            assert_eq!(failed(&history), expected);
+        }
+    }
+
     #[test]
     fn names_are_read_as_they_are_written() {
         for invariant in Invariant::ALL {

@@ -4,7 +4,7 @@ use alloc::{vec, vec::Vec};
 
 use paxos_messages::{
     Slot,
-    multi::{Entry, Request},
+    multi::{Entry, Request, SnapshotPart},
 };
 use paxos_process::{Event, NodeId, NodeSet, Process};
 use paxos_quorums::Quorums;
@@ -126,6 +126,33 @@ fn a_leader_makes_every_log_its_own() {
 
 fn position(terms: &[u64]) -> Position {
     Position { term: Term(terms.last().copied().unwrap_or(0)), end: Slot(terms.len() as u64) }
+}
+
+/// A snapshot of any beginning of one log, installed into any other: what the other has behind it is kept if it is behind
+/// the same entry, and all of it goes if it is not (Figure 13, step 6).
+#[test]
+fn a_snapshot_keeps_what_is_behind_the_same_entry() {
+    let (mut kept, mut dropped) = (0, 0);
+    for (from, into) in pairs() {
+        for upto in 1..=from.len() {
+            let last = Term(from[upto - 1]);
+            let part = SnapshotPart { upto: Slot(upto as u64), total: 1, offset: 0, part: b"s"[..].into() };
+            let mut log = log_of(&into);
+            assert!(log.take(&part));
+            assert_eq!(log.install(last), Some(Slot(upto as u64)));
+            let same = into.len() >= upto && from[..upto] == into[..upto];
+            let end = if same { into.len() } else { upto };
+            assert_eq!(
+                (log.covered(), log.end()),
+                (Slot(upto as u64), Slot(end as u64)),
+                "{from:?} to {upto}, {into:?}"
+            );
+            assert_eq!(log.last().term, if same { Term(into[end - 1]) } else { last });
+            kept += usize::from(same && upto < into.len());
+            dropped += usize::from(!same && upto < into.len());
+        }
+    }
+    assert!(kept > 50 && dropped > 50, "{kept} {dropped}");
 }
 
 /// A late `AppendEntries` about fewer entries does not cut off what a later one has brought.

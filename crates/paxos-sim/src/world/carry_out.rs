@@ -187,7 +187,10 @@ impl<P: Observed + Clone + Hash> World<P> {
 const fn slots<V>(fact: &Fact<V>) -> Option<(Slot, Slot)> {
     match fact {
         Fact::Proposed { slot, .. } | Fact::Voted { slot, .. } | Fact::Learned { slot, .. } => Some((*slot, *slot)),
-        Fact::VotedAll { from, values, .. } => Some((*from, Slot(from.0 + values.len() as u64))),
+        Fact::VotedAll { from, values, .. } => match (values.len() as u64).checked_sub(1) {
+            Some(others) => Some((*from, Slot(from.0 + others))),
+            None => None,
+        },
         Fact::Opened { .. } | Fact::Promised { .. } | Fact::Installed { .. } | Fact::Answered { .. } => None,
     }
 }
