@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     for name in &named {
         let Some((claim, bounds)) = claims::named(name).and_then(|claim| match &claim.protocol {
             Protocol::Basic(bounds) => Some((claim.clone(), bounds.clone())),
-            Protocol::Multi(_) | Protocol::Quiet(_) => None,
+            Protocol::Multi(_) | Protocol::Quiet(_) | Protocol::Raft(_) => None,
         }) else {
             eprintln!("{name} is no claim of one decision: see cargo paxos check claims --list");
             return ExitCode::from(2);

@@ -1,6 +1,7 @@
 //! The claims: every exhaustive run that the workspace relies on.
 
 mod log;
+mod raft;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use paxos_quorums::Quorums;
 use paxos_sim::{Bounds, Disk, Loopback, Setting, World};
 
 pub use log::multi;
+pub use raft::raft;
 
 use crate::quiet::Quiet;
 
@@ -33,6 +35,8 @@ pub enum Protocol {
     Multi(Bounds<multi::Request<char>>),
     /// Multi-Paxos whose heartbeats are all lost: how far the log is chosen is said with the next proposal.
     Quiet(Bounds<multi::Request<char>>),
+    /// Raft.
+    Raft(Bounds<multi::Request<char>>),
 }
 
 /// An exhaustive run and what must come out.
@@ -85,12 +89,14 @@ impl Claim {
         let (setting, quorums) = (self.setting, self.setting.quorums);
         let log = |id| paxos_multi::Replica::new(id, quorums, paxos_multi::Options::default());
         let limits = Limits { depth: self.depth.unwrap_or(usize::MAX), ..limits.clone() };
+        let raft = |id| paxos_raft::Replica::new(id, quorums, paxos_raft::Options::default());
         let named = |model| file.map(|file| (file, model));
         match &self.protocol {
             Protocol::Basic(bounds) => {
                 search(&World::new(setting, |id| Replica::new(id, quorums)), bounds, &limits, named("basic"), tell)
             }
             Protocol::Multi(bounds) => search(&World::new(setting, log), bounds, &limits, named("multi"), tell),
+            Protocol::Raft(bounds) => search(&World::new(setting, raft), bounds, &limits, named("raft"), tell),
             Protocol::Quiet(bounds) => {
                 search(&World::new(setting, |id| Quiet(log(id))), bounds, &limits, named("multi, quiet"), tell)
             }
@@ -136,11 +142,12 @@ pub fn rivals(proposers: u8) -> Bounds<Request<char>> {
     Bounds::requests((1..=proposers.min(26)).map(request).collect())
 }
 
-/// All claims: those of Basic Paxos, then those of Multi-Paxos.
+/// All claims: those of Basic Paxos, then those of Multi-Paxos, then those of Raft.
 #[must_use]
 pub fn all() -> Vec<Claim> {
     let mut claims = basic();
     claims.extend(multi());
+    claims.extend(raft());
     claims
 }
 

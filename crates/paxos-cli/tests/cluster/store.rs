@@ -233,7 +233,7 @@ fn every_operation_says_what_came_of_it() {
     usage("kv get", "KEY");
     usage("kv cas a b --to 127.0.0.1:1", "--expect");
     let (code, _, stderr) = run(&mut paxos("kv get colour --cluster nowhere"));
-    assert!(code == 4 && stderr.contains("`paxos cluster --data nowhere` makes one"), "{stderr}");
+    assert!(code == 4 && stderr.contains("`cargo paxos cluster --data nowhere` makes one"), "{stderr}");
 }
 
 #[test]

@@ -170,6 +170,6 @@ pub fn multi() -> Vec<Claim> {
 }
 
 /// The nodes ask this of their log, in any order; nothing fails.
-fn asks(requests: &[(u8, multi::Request<char>)]) -> Bounds<multi::Request<char>> {
+pub(super) fn asks(requests: &[(u8, multi::Request<char>)]) -> Bounds<multi::Request<char>> {
     Bounds::requests(requests.iter().map(|(id, request)| (NodeId(*id), request.clone())).collect())
 }

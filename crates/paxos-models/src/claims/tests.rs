@@ -40,13 +40,15 @@ fn found(claim: &Claim, depth: Option<usize>) -> (usize, usize) {
 /// A crash, disks that are lost, a read, a log and a decision: all that commutes, and all that does not.
 #[test]
 fn what_sleeps_leads_to_nothing_new() {
-    for name in ["basic-even-crash", "basic-short", "log-crash-short", "log-lost-short"] {
+    for name in ["basic-even-crash", "basic-short", "log-crash-short", "log-lost-short", "raft-crash-short"] {
         let claim = named(name).expect("a claim");
         let (setting, quorums) = (claim.setting, claim.setting.quorums);
         let log = |id| paxos_multi::Replica::new(id, quorums, paxos_multi::Options::default());
+        let raft = |id| paxos_raft::Replica::new(id, quorums, paxos_raft::Options::default());
         let every = match &claim.protocol {
             Protocol::Basic(bounds) => all_worlds(World::new(setting, |id| Replica::new(id, quorums)), bounds),
             Protocol::Multi(bounds) => all_worlds(World::new(setting, log), bounds),
+            Protocol::Raft(bounds) => all_worlds(World::new(setting, raft), bounds),
             Protocol::Quiet(bounds) => all_worlds(World::new(setting, |id| Quiet(log(id))), bounds),
         };
         let deepest = every.len() - 1;
