@@ -47,7 +47,7 @@ pub(super) fn own() -> Identity {
 
 /// The payload of the hello of a client, or of the peer n2. The version is that of `hello.rs`; a test sees that it is.
 pub(super) fn hello(peer: bool, keyed: bool) -> Vec<u8> {
-    const VERSION: u16 = 6;
+    const VERSION: u16 = 7;
     let own = own();
     let head = (VERSION, &own.cluster, keyed, [9_u8; 32]);
     if peer {
