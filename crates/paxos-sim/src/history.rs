@@ -172,12 +172,13 @@ impl<V: Value> History<V> {
     fn keeps(&self, memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
         slot < memory.from
             || memory.votes.iter().any(|(at, vote)| *at == slot && ballot <= vote.ballot)
-            || self.gives_up_votes && self.was_overruled(memory, slot, ballot)
+            || self.gives_up_votes && self.was_overruled(memory, ballot)
     }
 
-    fn was_overruled(&self, memory: &Memory<V>, slot: Slot, ballot: Ballot) -> bool {
-        let overrules = |other: Ballot| ballot < other && Some(other) <= memory.promised;
-        self.proposals.iter().any(|(at, other, _)| *at <= slot && overrules(*other))
+    /// Whether such a leader has proposed anything. Where a log is one vote, whoever cuts off its end makes it a vote of a
+    /// lower ballot as a whole, also where it says the same as before.
+    fn was_overruled(&self, memory: &Memory<V>, ballot: Ballot) -> bool {
+        self.proposals.iter().any(|(_, other, _)| ballot < *other && Some(*other) <= memory.promised)
     }
 
     fn must_be_durable(&mut self, node: NodeId, durable: bool) {

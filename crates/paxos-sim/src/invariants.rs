@@ -334,7 +334,7 @@ mod tests {
         }
     }
 
-    /// Where logs may be cut off, a vote may be gone when a leader of a higher ballot has proposed there or before; a higher
+    /// Where logs may be cut off, a vote may be gone when a leader of a higher ballot has proposed something; a higher
     /// promise alone is no reason.
     #[test]
     fn a_vote_is_given_up_for_the_word_of_a_leader_only() {
@@ -348,7 +348,7 @@ mod tests {
             (true, None, vec![Invariant::DurableBeforeVote]),
             (true, Some(proposed(1, 2, 'a')), vec![]),
             (true, Some(proposed(0, 2, 'a')), vec![]),
-            (true, Some(proposed(2, 2, 'a')), vec![Invariant::DurableBeforeVote]),
+            (true, Some(proposed(2, 2, 'a')), vec![]),
             (true, Some(proposed(1, 3, 'a')), vec![Invariant::DurableBeforeVote]),
             (false, Some(proposed(1, 2, 'a')), vec![Invariant::DurableBeforeVote]),
         ] {
