@@ -38,6 +38,7 @@ use self::{
 use crate::{
     args::{self, is_of, usage},
     search::{self, UNDECIDED},
+    trace::NO_PAXOS,
 };
 
 const EXAMPLES: &str = "\
@@ -162,6 +163,9 @@ impl Sweep {
         }
         if self.history.is_some() && self.protocol != Protocol::Kv {
             return Ok(usage("a history is what clients saw, and only a store has some: --protocol kv"));
+        }
+        if self.trace.is_some() && self.protocol == Protocol::Raft {
+            return Ok(usage(NO_PAXOS));
         }
         let mutant = self.mutant;
         match (self.protocol, mutant) {

@@ -37,6 +37,10 @@ where every node must do what it has done, and every invariant is looked at.
 
 Exit code: 0 every invariant held, 1 one was violated, 2 usage or no run, 4 it failed: this cannot have happened so.";
 
+/// Why there is no trace of Raft: its logs are cut off, and its terms are nobody's, so that its right runs would be judged wrong.
+pub(crate) const NO_PAXOS: &str = "a trace is judged by the specification of Paxos, which does not allow every run of Raft: \
+     the invariants judge those";
+
 /// Replay a run that was recorded, judge it, and write it in another form
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -102,6 +106,9 @@ impl TraceCommand {
         let about = format!("From {}.", self.files.iter().map(|file| name(file)).collect::<Vec<_>>().join(", "));
         let (form, header) = (self.to, Header { expect: None, ..header });
         let members = header.quorums.members();
+        if self.to == Form::Tla && header.protocol == "raft" {
+            return Ok(usage(format!("{}: {NO_PAXOS}", self.files[0].display())));
+        }
         if self.to == Form::Tla && MOST_LISTED < members.len() && Quorums::majority(members) != Ok(header.quorums) {
             return Ok(usage(format!(
                 "{}: a trace lists all quorums that are no majorities, and those of {} nodes are too many: at most {MOST_LISTED}",

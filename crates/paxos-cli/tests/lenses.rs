@@ -186,6 +186,19 @@ fn scripts_that_cannot_be_run_say_why() {
     assert!(expect(2, &["run", "no/such/file"]).contains("cannot read no/such/file"));
 }
 
+/// A judge that calls right runs wrong is worse than none.
+#[test]
+fn no_trace_is_made_of_raft() {
+    let story = file("crates/paxos-raft/tests/scripts/old_term.script");
+    for arguments in [
+        &["trace", &story, "--to", "tla"][..],
+        &["sweep", "--protocol", "raft", "--seeds", "0..2", "--trace", "/nowhere/trace"],
+    ] {
+        assert!(expect(2, arguments).contains("does not allow every run of Raft"), "{arguments:?}");
+    }
+    assert!(expect(0, &["trace", &story]).contains("AppendEntries t3"), "its runs are told all the same");
+}
+
 /// Who asks whether something is violated must not take a full disk for the answer.
 #[test]
 fn what_fails_is_not_told_as_violated() {
